@@ -1,0 +1,1 @@
+"""Everything that renders: the results contract, figures, pages, checks, publishing."""

@@ -1,0 +1,428 @@
+"""Every file that ``model`` exports and ``site_builder`` reads, as pydantic classes.
+
+Layout of a results folder (paths are fixed, so that a link to a number stays valid)::
+
+    index.json                                   Index: every other file with its hash
+    interpolation.json                           InterpolationFile: error of the spectral grid
+    instruments/<instrument>.json                InstrumentFile: wavelengths and noise model
+    runs/<run>/run.json                          RunFile: what was trained, how, on what, at what cost
+    runs/<run>/history.json                      HistoryFile: training curves
+    runs/<run>/metrics.<set>.json                MetricsFile: metrics of every model on one set
+    runs/<run>/predictions.<set>.json            PredictionsFile: what the metrics are computed from
+    runs/<run>/examples/<star>.json              ExampleFile: one star, its spectrum and predictions
+    runs/<run>/attention/<star>.json             AttentionFile: attention weights for that star
+
+Wavelengths are vacuum Angstrom, log g is log10 of cm/s^2, Teff is in kelvin, [M/H] and all errors
+are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum. Numbers are
+finite: NaN and infinity are refused, a value that does not exist is ``null``.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+SCHEMA_VERSION = "1.0"
+
+Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+StarClass = Literal["giant", "subgiant", "dwarf"]
+Origin = Literal["synthetic", "observed"]
+Survey = Literal["synthetic", "LAMOST DR10", "LAMOST DR1", "APOGEE DR17", "DESI", "SDSS", "Gaia DR3 RVS"]
+
+
+class Strict(BaseModel):
+    """Base: unknown fields and non-finite numbers are refused; instances do not change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
+
+
+class Machine(Strict):
+    """The computer that a run was made on."""
+
+    cpu: str = Field(description="processor name as the system reports it")
+    cores: int = Field(ge=1, description="cores that the run could use")
+    memory_gb: float = Field(gt=0, description="main memory in GB")
+    gpu: str | None = Field(description="accelerator, or null when none was used")
+    system: str = Field(description="operating system and architecture")
+    python: str = Field(description="Python version")
+
+
+class Provenance(Strict):
+    """Where the numbers of a file come from."""
+
+    run: Slug = Field(description="identifier of the run that made the file")
+    command: str = Field(description="command that makes it again")
+    commit: str = Field(pattern=r"^([0-9a-f]{40}|unknown)$", description="git commit of the code")
+    dirty: bool = Field(description="true if the code differed from that commit")
+    config_sha256: Sha256 = Field(description="hash of the run's full configuration")
+    data_sha256: dict[str, Sha256] = Field(description="hash of every input file, by name")
+    seed: int = Field(ge=0, description="seed that all random streams of the run derive from")
+    created: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", description="UTC time of writing")
+    machine: Machine
+    versions: dict[str, str] = Field(description="versions of the libraries that computed it")
+
+
+class ContractFile(Strict):
+    """Fields that every exported file has."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    provenance: Provenance
+
+
+class WaveAxis(Strict):
+    """A wavelength axis that is affine in wavelength or in its decimal logarithm."""
+
+    scale: Literal["linear", "log10"]
+    start: float = Field(description="first wavelength (linear) or its log10, vacuum Angstrom")
+    step: float = Field(gt=0, description="step in Angstrom (linear) or in dex (log10)")
+    n: int = Field(ge=2, description="number of pixels")
+
+
+class Interval(Strict):
+    """A measured value with its 95 % bootstrap interval."""
+
+    value: float
+    lo: float
+    hi: float
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Interval":
+        if not self.lo <= self.hi:
+            raise ValueError(f"interval [{self.lo}, {self.hi}] is reversed")
+        return self
+
+
+class IndexEntry(Strict):
+    """One exported file."""
+
+    path: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*\.json$")]
+    kind: Literal["interpolation", "instrument", "run", "history", "metrics", "predictions", "example", "attention"]
+    sha256: Sha256
+    bytes: int = Field(ge=2)
+
+
+class Index(Strict):
+    """``index.json``: the table of contents; a file that it does not list is not published."""
+
+    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    kind: Literal["index"] = "index"
+    main_run: Slug = Field(description="run that the headline numbers come from")
+    files: list[IndexEntry]
+
+
+class InterpolationAxis(Strict):
+    """Leave-one-node-out error along one axis of the grid: twice the step the simulator bridges."""
+
+    axis: Literal["teff", "logg", "mh"]
+    n_nodes: int = Field(ge=1, description="left-out nodes")
+    median: float = Field(ge=0, description="median over nodes and pixels of |error|, fraction of the median flux")
+    p99: float = Field(ge=0, description="99th percentile of the same")
+    worst: float = Field(ge=0, description="largest of the same")
+
+
+class InterpolationFile(ContractFile):
+    """``interpolation.json``: how far interpolated spectra are from computed ones."""
+
+    kind: Literal["interpolation"] = "interpolation"
+    instrument: Slug
+    axes: list[InterpolationAxis]
+
+
+class InstrumentFile(ContractFile):
+    """``instruments/<instrument>.json``: wavelengths, resolution, and the noise model of one exposure set.
+
+    Electrons per pixel and exposure of a star of magnitude m:
+    ``S = signal_e * 10**(-0.4 (m - magnitude_zero)) * flux`` (flux is 1 at the star's median),
+    variance ``background_e2 + S``; with n exposures SNR grows by ``sqrt(n_exposures)``.
+    Instruments without such a model (LAMOST: SNR per star is given) have null arrays.
+    """
+
+    kind: Literal["instrument"] = "instrument"
+    name: Slug
+    title: str
+    wave: WaveAxis
+    resolution: float = Field(gt=0, description="R = lambda / FWHM of the line-spread function")
+    resolution_note: str
+    magnitude_zero: float | None
+    n_exposures: int | None = Field(ge=1)
+    exposure_s: float | None = Field(gt=0)
+    signal_e: list[float] | None = Field(description="electrons per pixel and exposure at magnitude_zero")
+    background_e2: list[float] | None = Field(description="variance per pixel and exposure without the star")
+    sky_e: list[float] | None = Field(description="sky electrons per pixel and exposure")
+    source: str = Field(description="who made the noise model, and with what")
+
+
+class Prior(Strict):
+    """Uniform ranges that the training labels are drawn from."""
+
+    teff: tuple[float, float]
+    logg: tuple[float, float]
+    mh: tuple[float, float]
+    magnitude: tuple[float, float] | None
+    snr: tuple[float, float] | None = Field(description="log-uniform range of the SNR per pixel, where no magnitude is")
+
+
+class VitShape(Strict):
+    """The architecture of a SpecViT."""
+
+    n_pixels: int = Field(ge=1)
+    patch_size: int = Field(ge=1)
+    n_patches: int = Field(ge=1)
+    width: int = Field(ge=1)
+    depth: int = Field(ge=1)
+    heads: int = Field(ge=1)
+    embedding: Literal["shared", "per-position"]
+    embedding_init: Literal["random", "pca"]
+    pool: Literal["cls", "mean"]
+
+
+class Training(Strict):
+    """The recipe of one trained network, as run."""
+
+    optimizer: str
+    learning_rate: float = Field(gt=0)
+    schedule: str
+    warmup: int = Field(ge=0, description="presentations of linear warm-up")
+    weight_decay: float = Field(ge=0)
+    batch_size: int = Field(ge=1)
+    presentations: int = Field(ge=1, description="spectra shown, each with fresh noise")
+    loss: str
+    precision: str
+    seconds: float = Field(ge=0, description="wall-clock time spent training")
+
+
+class ModelInfo(Strict):
+    """One model of a run and its cost on the machine named in the provenance."""
+
+    name: Slug
+    title: str
+    family: Literal["specvit", "mlp", "cnn", "lightgbm", "ridge", "template", "mean"]
+    description: str
+    n_parameters: int = Field(ge=0, description="trained numbers; for trees: leaf values and split thresholds")
+    n_spectra: int = Field(ge=0, description="spectra presented in training")
+    train_seconds: float = Field(ge=0)
+    inference_ms_1: float = Field(gt=0, description="milliseconds per spectrum, one at a time")
+    inference_ms_256: float = Field(gt=0, description="milliseconds per spectrum in batches of 256")
+    has_sigma: bool = Field(description="predicts its own uncertainty")
+    training: Training | None = Field(description="recipe, for networks")
+
+
+class SetInfo(Strict):
+    """One set of spectra that the models of a run were evaluated on; none was trained on."""
+
+    name: Slug
+    title: str
+    origin: Origin
+    survey: Survey
+    n: int = Field(ge=1)
+    description: str
+    label_source: str
+    credit: str
+    selection: dict[str, int] = Field(description="stars left after each cut, in order")
+
+
+class RunFile(ContractFile):
+    """``runs/<run>/run.json``: what was trained, how, on what, at what cost."""
+
+    kind: Literal["run"] = "run"
+    title: str
+    preset: Slug
+    instrument: Slug
+    prior: Prior
+    vit: VitShape
+    sets: list[SetInfo]
+    models: list[ModelInfo] = Field(description="best-described first: SpecViT, then baselines")
+    config: dict[str, str | int | float | bool | None] = Field(description="the full flat configuration")
+
+
+class Curve(Strict):
+    """Training curve of one network; all lists have one entry per log point."""
+
+    model: Slug
+    presentations: list[int]
+    seconds: list[float]
+    learning_rate: list[float]
+    train_loss: list[float]
+    val_loss: list[float]
+    val_r2: list[float]
+    val_mae: list[float]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "Curve":
+        lengths = {k: len(v) for k, v in self if isinstance(v, list)}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"columns differ in length: {lengths}")
+        return self
+
+
+class HistoryFile(ContractFile):
+    """``runs/<run>/history.json``: training curves on the validation set."""
+
+    kind: Literal["history"] = "history"
+    val_n: int = Field(ge=1, description="spectra in the validation set")
+    curves: list[Curve]
+
+
+class MetricRow(Strict):
+    """Metrics of one model on one slice of a set."""
+
+    model: Slug
+    slice: Literal["all", "magnitude", "snr", "class", "teff", "mh"]
+    label: str = Field(description="for example 'giant' or '21-21.5'")
+    lo: float | None = Field(description="lower edge of the bin (included), null for classes and 'all'")
+    hi: float | None
+    n: int = Field(ge=1)
+    median_snr: float
+    r2: Interval
+    rmse: Interval
+    mae: Interval
+    bias: Interval
+    nmad: Interval
+    coverage68: float | None = Field(description="share of stars within 1 sigma of the truth")
+    coverage95: float | None = Field(description="share of stars within 1.96 sigma")
+
+
+class MetricsFile(ContractFile):
+    """``runs/<run>/metrics.<set>.json``."""
+
+    kind: Literal["metrics"] = "metrics"
+    set: Slug
+    bootstrap: int = Field(ge=1, description="resamples behind each interval")
+    rows: list[MetricRow]
+
+
+class PredictionsFile(ContractFile):
+    """``runs/<run>/predictions.<set>.json``: one entry per star in every column."""
+
+    kind: Literal["predictions"] = "predictions"
+    set: Slug
+    id: list[str] | None = Field(description="star identifiers, for observed stars")
+    logg: list[float] = Field(description="true (synthetic) or catalogue (observed) log g")
+    teff: list[float]
+    mh: list[float]
+    snr: list[float] = Field(description="median over pixels of flux / sigma")
+    magnitude: list[float] | None
+    predicted: dict[Slug, list[float]] = Field(description="by model name")
+    sigma: dict[Slug, list[float]] = Field(description="of the models that give one")
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "PredictionsFile":
+        n = len(self.logg)
+        columns = {"teff": self.teff, "mh": self.mh, "snr": self.snr, "id": self.id, "magnitude": self.magnitude}
+        columns |= {f"predicted.{k}": v for k, v in self.predicted.items()}
+        columns |= {f"sigma.{k}": v for k, v in self.sigma.items()}
+        for name, column in columns.items():
+            if column is not None and len(column) != n:
+                raise ValueError(f"{name} has {len(column)} entries where logg has {n}")
+        return self
+
+
+class Ladder(Strict):
+    """Predictions for one synthetic star over magnitudes and noise seeds.
+
+    The noise of seed s is reproducible anywhere: unit normal number i is made from two draws of the
+    mulberry32 generator started at s (``model/noise.py`` and ``static/js/noise.js`` agree bit for bit
+    in the integers), so a prediction here belongs to exactly the spectrum that a page draws.
+    """
+
+    magnitudes: list[float]
+    seeds: list[int]
+    snr: list[float] = Field(description="per magnitude")
+    logg: list[list[float]] = Field(description="SpecViT's answer [seed][magnitude]")
+    sigma: list[list[float]] = Field(description="its standard deviation [seed][magnitude]")
+
+    @model_validator(mode="after")
+    def _shape(self) -> "Ladder":
+        for name in ("logg", "sigma"):
+            table = getattr(self, name)
+            if len(table) != len(self.seeds) or any(len(r) != len(self.magnitudes) for r in table):
+                raise ValueError(f"{name} is not {len(self.seeds)} seeds x {len(self.magnitudes)} magnitudes")
+        if len(self.snr) != len(self.magnitudes):
+            raise ValueError("snr does not have one entry per magnitude")
+        return self
+
+
+class ExampleFile(ContractFile):
+    """``runs/<run>/examples/<star>.json``: one star that pages draw.
+
+    Synthetic: ``flux`` is noise-free, ``sigma`` null (the instrument's noise model gives it).
+    Observed: ``flux`` and ``sigma`` as observed, resampled to the instrument's pixels, rest frame;
+    pixels without data are null in both.
+    """
+
+    kind: Literal["example"] = "example"
+    id: Slug
+    title: str
+    origin: Origin
+    survey: Survey
+    credit: str
+    instrument: Slug
+    star_class: StarClass
+    logg: float
+    teff: float
+    mh: float
+    label_source: str
+    rv_kms: float | None = Field(description="radial velocity removed, km/s; null if none was known or needed")
+    snr: float | None = Field(description="per pixel, observed stars")
+    wave: WaveAxis
+    flux: list[float | None]
+    sigma: list[float | None] | None
+    model_flux: list[float] | None = Field(description="synthetic spectrum at the catalogue labels, observed stars")
+    predicted_logg: float | None = Field(description="SpecViT's answer, observed stars")
+    predicted_sigma: float | None
+    ladder: Ladder | None = Field(description="synthetic stars with a magnitude")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "ExampleFile":
+        for name in ("flux", "sigma", "model_flux"):
+            column = getattr(self, name)
+            if column is not None and len(column) != self.wave.n:
+                raise ValueError(f"{name} has {len(column)} entries where wave.n is {self.wave.n}")
+        expected = "giant" if self.logg < 2.5 else "subgiant" if self.logg < 3.5 else "dwarf"
+        if self.star_class != expected:
+            raise ValueError(f"star_class is {self.star_class} but logg {self.logg} is a {expected}")
+        return self
+
+
+class AttentionFile(ContractFile):
+    """``runs/<run>/attention/<star>.json``: softmax attention weights for one spectrum.
+
+    ``weights[layer][head][query][key]``; token 0 is CLS where the model has one (``pool: cls``),
+    the others are the patches in order of wavelength. Each row sums to 1 within 1e-3.
+    """
+
+    kind: Literal["attention"] = "attention"
+    id: Slug = Field(description="the example it belongs to")
+    magnitude: float | None
+    noise_seed: int | None = Field(description="seed of the noise of Ladder; null: noise as observed")
+    n_tokens: int = Field(ge=1)
+    has_cls: bool
+    weights: list[list[list[list[float]]]]
+    rollout: list[float] = Field(description="attention rollout from the pooled output to each patch, sums to 1")
+    embedding_norm: list[float] = Field(description="Euclidean norm of each patch's embedding, before positions")
+    predicted_logg: float
+    predicted_sigma: float
+
+    @model_validator(mode="after")
+    def _square(self) -> "AttentionFile":
+        n = self.n_tokens
+        for i, layer in enumerate(self.weights):
+            for j, head in enumerate(layer):
+                if len(head) != n or any(len(row) != n for row in head):
+                    raise ValueError(f"weights of layer {i}, head {j} are not {n} x {n}")
+        patches = n - 1 if self.has_cls else n
+        if len(self.rollout) != patches or len(self.embedding_norm) != patches:
+            raise ValueError(f"rollout and embedding_norm must have one entry for each of the {patches} patches")
+        return self
+
+
+FILE_KINDS: dict[str, type[ContractFile]] = {
+    "interpolation": InterpolationFile,
+    "instrument": InstrumentFile,
+    "run": RunFile,
+    "history": HistoryFile,
+    "metrics": MetricsFile,
+    "predictions": PredictionsFile,
+    "example": ExampleFile,
+    "attention": AttentionFile,
+}
