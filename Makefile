@@ -1,0 +1,75 @@
+# `make help` lists the targets. Everything is installed into .venv; nothing else on the machine is changed,
+# except that `make test` installs Chromium where there is none.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Where to take torch from, for example TORCH_INDEX=https://download.pytorch.org/whl/cpu (small, no CUDA).
+TORCH_INDEX ?=
+# Options of build.py for `make site`, for example SITE_ARGS="--out somewhere".
+SITE_ARGS ?=
+# Options of pytest for `make test`, for example PYTEST_ARGS="tests/test_repo.py -x".
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+
+.DEFAULT_GOAL := help
+.PHONY: help site serve test lint readme clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 16
+
+site: $(VENV)/.site ## build the site into public/ (no torch needed)
+	$(BIN)/python build.py $(SITE_ARGS)
+	@echo "To view it: make serve"
+
+serve: $(VENV)/.site ## build the site and serve it on this machine
+	$(BIN)/python build.py --serve $(SITE_ARGS)
+
+test: $(VENV)/.test $(VENV)/.chromium ## install all that the tests need, Chromium included, and run them
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.test ## ruff and mypy
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+readme: $(VENV)/.site ## write the tables of README.md again from results/
+	$(BIN)/python docs/readme_tables.py --write
+
+clean: ## remove the environment and the built site
+	rm -rf $(VENV) public *.egg-info
+
+# Stamps: each step is made again when the requirements change.
+$(VENV)/.python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "SpecViT needs Python 3.11 or newer, but $(PYTHON) is $$($(PYTHON) --version 2>&1);" \
+	       "name a newer one, for example: make $(or $(MAKECMDGOALS),site) PYTHON=python3.12" >&2; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || { \
+	  echo "$(PYTHON) has no ensurepip; taking pip from $(PYTHON) instead."; \
+	  $(PYTHON) -m venv --clear --without-pip $(VENV) && $(PYTHON) -m pip --python $(BIN)/python install pip; } || { \
+	  echo "No virtual environment could be made; on Debian and Ubuntu: apt-get install python3-venv" >&2; exit 2; }
+	@touch $@
+
+$(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/.python
+	$(PIP) install --quiet -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.python
+	$(if $(TORCH_INDEX),$(PIP) install --quiet --no-deps --index-url $(TORCH_INDEX) $(TORCH))
+	$(PIP) install --quiet -c constraints.txt -e '.[model,test]'
+	@touch $@ $(VENV)/.site
+
+# The system's Chromium; else Debian's package; else the one that playwright downloads.
+FIND_CHROMIUM := command -v chromium || command -v chromium-browser || command -v google-chrome
+$(VENV)/.chromium: | $(VENV)/.test
+	@if $(FIND_CHROMIUM); then :; else \
+	  if command -v apt-get >/dev/null; then \
+	    if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO="sudo -n"; fi; \
+	    { $$SUDO apt-get update && $$SUDO apt-get install -y --no-install-recommends chromium; } || \
+	      echo "Debian's chromium could not be installed; trying the one of playwright."; \
+	  fi; \
+	  $(FIND_CHROMIUM) || $(BIN)/python -m playwright install chromium; \
+	fi
+	@touch $@

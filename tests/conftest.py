@@ -1,0 +1,35 @@
+"""What every test shares: threads, runtime type checks, one browser."""
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from jaxtyping import install_import_hook
+
+# Before torch and numpy are imported. With pytest-xdist each worker gets its share.
+THREADS = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))))
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[name] = THREADS
+
+# Annotations of these packages, array shapes included, are checked at run time while testing.
+install_import_hook(["model", "site_builder"], "beartype.beartype")
+
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
+
+
+@pytest.fixture(scope="session")
+def chromium_path() -> str | None:
+    """The system's Chromium, or None for the one that playwright installed."""
+    return next(filter(None, map(shutil.which, CHROMIUM)), None)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium_path: str | None) -> Iterator[object]:
+    """One Chromium for the whole session (playwright's synchronous interface)."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium_path)
+        yield browser
+        browser.close()
