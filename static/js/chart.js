@@ -1,0 +1,257 @@
+/**
+ * Line charts over wavelength: uPlot with what it lacks for keyboards, screen readers and fingers.
+ *
+ * The surface takes the focus; arrow keys move a reading along the curve, plus and minus zoom, page
+ * keys pan; the reading is written under the chart and said politely. Every drag has a button.
+ * Colours are read at each drawing, so that a change of theme is one redraw.
+ */
+
+import { color, font, onTheme } from './palette.js';
+import { el, liveRegion } from './dom.js';
+
+const MIN_POINTS = 12; // the narrowest window, in data points
+const KEY_HELP = 'Arrow keys move the reading, Shift moves faster, plus and minus zoom, Page Up and Page Down pan.';
+
+/**
+ * @typedef {object} Series
+ * @property {() => string} stroke
+ * @property {number} [width]
+ * @property {() => string} [fill]
+ * @property {number[]} [dash]
+ * @property {boolean} [steps] draw as steps centred on the points
+ *
+ * @typedef {object} ChartOptions
+ * @property {string} label accessible name
+ * @property {string} [details] id of the table with the same data
+ * @property {number} height CSS pixels
+ * @property {string} xLabel
+ * @property {string} yLabel
+ * @property {Series[]} series
+ * @property {(min: number, max: number) => [number, number]} [yRange]
+ * @property {boolean} [yLog]
+ * @property {(index: number) => string} describe reading at a data point
+ * @property {(index: number|null) => void} [onCursor]
+ * @property {(index: number) => void} [onPick] click or Enter
+ * @property {(u: object) => void} [under] painted below the curves
+ * @property {(u: object) => void} [over] painted above the curves
+ * @property {boolean} [tools] zoom buttons (default true)
+ * @property {boolean} [quiet] no reading line below (default false)
+ * @property {boolean} [hideX] no tick labels on the wavelength axis
+ */
+
+/** A chart in a host element; see {@link ChartOptions}. */
+export class Chart {
+  /**
+   * @param {HTMLElement} host emptied
+   * @param {ChartOptions} options
+   * @param {ArrayLike<number>[]} data x, then one column a series
+   */
+  constructor(host, options, data) {
+    this.options = options;
+    this.data = data;
+    this.index = null;
+    this.linked = [];
+    this.surface = this.#surface();
+    host.replaceChildren();
+    if (options.tools !== false) host.append(this.#tools());
+    host.append(this.surface);
+    if (!options.quiet) {
+      this.reading = el('p', { class: 'chart-reading', 'aria-hidden': 'true' }, '\u00a0');
+      host.append(this.reading);
+      this.say = liveRegion(host);
+    }
+    this.plot = new window.uPlot(this.#config(host.clientWidth), data, this.surface);
+    new ResizeObserver(() => this.#resize()).observe(host);
+    this.host = host;
+    onTheme(() => this.plot.redraw(false));
+  }
+
+  /** Charts that show the same wavelengths follow each other's window and reading. */
+  static link(...charts) {
+    for (const chart of charts) chart.linked = charts.filter((other) => other !== chart);
+  }
+
+  /**
+   * @param {ArrayLike<number>[]} data
+   * @param {boolean} [keepWindow] false: show the whole band
+   */
+  setData(data, keepWindow = true) {
+    const [lo, hi] = this.window();
+    this.data = data;
+    this.plot.setData(data, !keepWindow);
+    if (keepWindow) this.plot.setScale('x', { min: lo, max: hi });
+  }
+
+  /** Shown wavelengths [lo, hi]. */
+  window() {
+    const { min, max } = this.plot.scales.x;
+    return [min, max];
+  }
+
+  /** The whole band [lo, hi]. */
+  band() {
+    const x = this.data[0];
+    return [x[0], x[x.length - 1]];
+  }
+
+  /** Show [lo, hi], kept inside the band and wide enough to see something. */
+  setWindow(lo, hi) {
+    const [first, last] = this.band();
+    const x = this.data[0];
+    const least = ((last - first) / (x.length - 1)) * Math.min(MIN_POINTS, x.length - 1);
+    const width = Math.min(Math.max(hi - lo, least), last - first);
+    const start = Math.min(Math.max((lo + hi - width) / 2, first), last - width);
+    this.plot.setScale('x', { min: start, max: start + width });
+  }
+
+  /** Zoom by a factor about the middle (or the reading); factors below 1 go closer. */
+  zoom(factor) {
+    const [lo, hi] = this.window();
+    const at = this.index === null ? (lo + hi) / 2 : this.data[0][this.index];
+    const centre = at >= lo && at <= hi ? at : (lo + hi) / 2;
+    this.setWindow(centre - (centre - lo) * factor, centre + (hi - centre) * factor);
+  }
+
+  /** Move by a share of the window. */
+  pan(share) {
+    const [lo, hi] = this.window();
+    const [first, last] = this.band();
+    const shift = Math.max(first - lo, Math.min(last - hi, share * (hi - lo)));
+    this.setWindow(lo + shift, hi + shift);
+  }
+
+  /** Put the reading on a data point (null takes it away). */
+  setIndex(index, speak = false) {
+    if (index === null) {
+      this.plot.setCursor({ left: -10, top: -10 });
+      return;
+    }
+    const left = this.plot.valToPos(this.data[0][index], 'x');
+    this.plot.setCursor({ left, top: this.plot.over.clientHeight / 2 });
+    this.#read(index, speak);
+  }
+
+  redraw() {
+    this.plot.redraw(false);
+  }
+
+  #surface() {
+    const { label, details } = this.options;
+    const surface = el('div', {
+      class: 'chart-surface', tabindex: '0', role: 'application', 'aria-roledescription': 'chart',
+      'aria-label': `${label}. ${KEY_HELP}`, 'aria-details': details,
+    });
+    surface.addEventListener('keydown', (event) => this.#key(event));
+    surface.addEventListener('click', () => this.index !== null && this.options.onPick?.(this.index));
+    return surface;
+  }
+
+  #tools() {
+    const button = (sign, name, action) => el('button', { type: 'button', class: 'tool', 'aria-label': name, title: name, onclick: action }, sign);
+    return el('div', { class: 'chart-tools', role: 'group', 'aria-label': `Zoom: ${this.options.label}` },
+      button('\u2190', 'Pan left', () => this.pan(-0.5)),
+      button('\u2192', 'Pan right', () => this.pan(0.5)),
+      button('+', 'Zoom in', () => this.zoom(0.5)),
+      button('\u2212', 'Zoom out', () => this.zoom(2)),
+      button('\u27f7', 'Whole band', () => this.setWindow(...this.band())));
+  }
+
+  #key(event) {
+    const last = this.data[0].length - 1;
+    const [lo, hi] = this.window();
+    const shown = ((hi - lo) / (this.band()[1] - this.band()[0])) * last;
+    const step = (event.shiftKey ? 10 : 1) * Math.max(1, Math.round(shown / 200));
+    const middle = this.index ?? this.plot.valToIdx((lo + hi) / 2);
+    const moves = { ArrowLeft: middle - step, ArrowRight: middle + step, Home: 0, End: last };
+    if (event.key in moves) {
+      const index = Math.max(0, Math.min(last, moves[event.key]));
+      this.#keepInView(this.data[0][index]);
+      this.setIndex(index, true);
+    } else if (event.key === '+' || event.key === '=') this.zoom(0.5);
+    else if (event.key === '-') this.zoom(2);
+    else if (event.key === 'PageUp') this.pan(-0.5);
+    else if (event.key === 'PageDown') this.pan(0.5);
+    else if (event.key === 'Enter' && this.index !== null) this.options.onPick?.(this.index);
+    else return;
+    event.preventDefault();
+  }
+
+  #keepInView(x) {
+    const [lo, hi] = this.window();
+    if (x < lo || x > hi) this.setWindow(x - (hi - lo) / 2, x + (hi - lo) / 2);
+  }
+
+  #read(index, speak) {
+    this.index = index;
+    const text = index === null ? '\u00a0' : this.options.describe(index);
+    if (this.reading) this.reading.textContent = text;
+    if (speak) this.say?.(text);
+    this.options.onCursor?.(index);
+  }
+
+  #resize() {
+    const width = this.host.clientWidth;
+    if (width > 0 && width !== this.plot.width) this.plot.setSize({ width, height: this.options.height });
+  }
+
+  #config(width) {
+    const { options } = this;
+    return {
+      width: Math.max(width, 200),
+      height: options.height,
+      legend: { show: false },
+      padding: [8, 8, options.hideX ? 4 : 0, 0],
+      cursor: { y: false, drag: { x: true, y: false, dist: 6 }, points: { size: 7 } },
+      scales: { x: { time: false, range: (u, min, max) => [min, max] }, y: { range: (u, min, max) => (options.yRange ?? padded)(min, max) } },
+      axes: [this.#axis('x'), this.#axis('y')],
+      series: [{}, ...options.series.map((s) => ({
+        stroke: s.stroke, width: s.width ?? 1, fill: s.fill, dash: s.dash, points: { show: false },
+        paths: s.steps ? window.uPlot.paths.stepped({ align: 1 }) : undefined, spanGaps: false,
+      }))],
+      hooks: {
+        drawClear: [(u) => options.under?.(u)],
+        draw: [(u) => options.over?.(u)],
+        setCursor: [(u) => this.#followMouse(u)],
+        setScale: [(u, key) => key === 'x' && this.#followWindow()],
+      },
+    };
+  }
+
+  #followMouse(u) {
+    const index = u.cursor.left >= 0 ? u.cursor.idx : null;
+    if (index === this.index) return;
+    this.#read(index ?? null, false);
+    for (const other of this.linked) if (other.index !== this.index) other.setIndex(this.index);
+  }
+
+  #followWindow() {
+    const [lo, hi] = this.window();
+    for (const other of this.linked) {
+      const [a, b] = other.window();
+      if (Math.abs(a - lo) > 1e-6 || Math.abs(b - hi) > 1e-6) other.plot.setScale('x', { min: lo, max: hi });
+    }
+  }
+
+  #axis(which) {
+    const x = which === 'x';
+    const { options } = this;
+    return {
+      stroke: () => color('ink-2'),
+      font: font(12),
+      labelFont: font(12),
+      label: x ? (options.hideX ? undefined : options.xLabel) : options.yLabel,
+      labelSize: 18,
+      size: x ? (options.hideX ? 0 : 30) : 46,
+      gap: 4,
+      grid: { stroke: () => color('grid'), width: 1 },
+      ticks: { stroke: () => color('rule'), width: 1, size: 4 },
+      space: x ? 70 : 32,
+      values: x ? (u, splits) => splits.map((v) => (options.hideX ? '' : String(Math.round(v * 100) / 100))) : undefined,
+    };
+  }
+}
+
+function padded(min, max) {
+  const space = 0.06 * (max - min || 1);
+  return [min - space, max + space];
+}
