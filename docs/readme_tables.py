@@ -1,0 +1,122 @@
+"""The tables of README.md, derived from ``results/``: ``python docs/readme_tables.py --check | --write``.
+
+Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
+"""
+
+import argparse
+import re
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from site_builder.contract.errors import BadInput  # noqa: E402
+from site_builder.contract.io import read_file, read_index  # noqa: E402
+from site_builder.contract.schema import Index, Interval, MetricRow, MetricsFile, RunFile  # noqa: E402
+
+
+def read_runs(results: Path) -> tuple[Index, list[RunFile], dict[tuple[str, str], MetricsFile]]:
+    """The index, its runs (the main one first), and their metrics by run and set."""
+    index = read_index(results)
+    files = [read_file(results, entry) for entry in index.files if entry.kind in ("run", "metrics")]
+    runs = [f for f in files if isinstance(f, RunFile)]
+    runs.sort(key=lambda run: (run.provenance.run != index.main_run, run.provenance.run))
+    return index, runs, {(f.provenance.run, f.set): f for f in files if isinstance(f, MetricsFile)}
+
+
+def table(head: list[str], rows: list[list[str]]) -> str:
+    """A Markdown table."""
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in [head, ["---"] * len(head), *rows])
+
+
+def number(x: Interval) -> str:
+    """A value with its interval."""
+    return f"{x.value:.3f} ({x.lo:.3f} to {x.hi:.3f})"
+
+
+def duration(seconds: float) -> str:
+    """Seconds, minutes or hours with two digits."""
+    for unit, size in (("h", 3600), ("min", 60)):
+        if seconds >= size:
+            value = seconds / size
+            return f"{value:.1f} {unit}" if value < 10 else f"{value:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+def main_metrics(run: RunFile, metrics: dict[tuple[str, str], MetricsFile], origin: str) -> list[MetricsFile]:
+    """Metrics of a run on its sets of one origin."""
+    names = [s.name for s in run.sets if s.origin == origin]
+    return [metrics[run.provenance.run, name] for name in names if (run.provenance.run, name) in metrics]
+
+
+def by_magnitude(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile]) -> str:
+    """R2 of every model of the main run on its synthetic test set, overall and per magnitude bin."""
+    run = runs[0]
+    rows = main_metrics(run, metrics, "synthetic")[0].rows
+    bins = sorted({(r.lo, r.label) for r in rows if r.slice == "magnitude"})
+    cell: dict[tuple[str, str], MetricRow] = {
+        (r.model, r.label if r.slice == "magnitude" else "all"): r for r in rows if r.slice in ("magnitude", "all")
+    }
+    body = [
+        [m.title, number(cell[m.name, "all"].r2), *(f"{cell[m.name, label].r2.value:.3f}" for _, label in bins)]
+        for m in run.models
+        if (m.name, "all") in cell
+    ]
+    return table(["R²", "all (95 % interval)", *(f"mag {label}" for _, label in bins)], body)
+
+
+def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile]) -> str:
+    """Every published run: its command, its time, its result."""
+    body = []
+    for run in runs:
+        specvit = run.models[0]
+        machine = run.provenance.machine
+        where = machine.gpu or f"{machine.cores} cores, {machine.cpu}"
+        for info in run.sets:
+            file = metrics.get((run.provenance.run, info.name))
+            row = next((r for r in file.rows if r.slice == "all" and r.model == specvit.name), None) if file else None
+            if row is not None:
+                time = duration(sum(m.train_seconds for m in run.models))
+                result = f"{info.title} ({info.origin}, n = {row.n}): R² {number(row.r2)}, MAE {number(row.mae)} dex"
+                body.append([f"`{run.provenance.command}`", f"{time} ({where})", result])
+    return table(["command", "training time", "result of SpecViT"], body)
+
+
+def render(text: str, results: Path) -> str:
+    """README text with every table made again."""
+    _, runs, metrics = read_runs(results)
+    for name, make in (("by magnitude", by_magnitude), ("reproduces", reproduces)):
+        pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        if len(pattern.findall(text)) != 1:
+            raise BadInput(f"README.md: the marks <!-- {name} --> and <!-- /{name} --> must stand there once.")
+        start, end = pattern.findall(text)[0]
+        text = text[: text.index(start)] + f"{start}{make(runs, metrics)}\n" + text[text.index(end) :]
+    return text
+
+
+def main() -> int:
+    """Check or write README.md; 1 when it differs from the results, 2 with one sentence for bad input."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    mode = parser.add_mutually_exclusive_group(required=True)
+    mode.add_argument("--check", action="store_true", help="say whether README.md agrees with the results")
+    mode.add_argument("--write", action="store_true", help="write the tables again")
+    parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR")
+    args = parser.parse_args()
+    path = ROOT / "README.md"
+    old = path.read_text(encoding="utf-8")
+    try:
+        new = render(old, args.results)
+    except BadInput as error:
+        print(f"readme_tables: {error}", file=sys.stderr)
+        return 2
+    if args.write:
+        path.write_text(new, encoding="utf-8")
+    elif new != old:
+        print("README.md does not agree with results/; run make readme.", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
