@@ -1,0 +1,91 @@
+"""Options of ``build.py``, and the order of a build: read, check, render, swap."""
+
+import argparse
+import http.server
+import sys
+from functools import partial
+from pathlib import Path
+
+from site_builder.contract import BadInput
+from site_builder.publish import ROOT, Site, check_out, write_site
+from site_builder.results import Results
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(prog="build.py", description="Build the SpecViT results site.")
+    p.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="exported results (default: results/)")
+    p.add_argument("--out", type=Path, default=Path("public"), metavar="DIR", help="folder of the site (default: public)")
+    p.add_argument("--base-url", metavar="URL", help="address of the site: adds canonical links, sitemap, social card links")
+    p.add_argument("--check", action="store_true", help="validate, check and render, but write nothing")
+    p.add_argument("--serve", action="store_true", help="after the build, serve the site on this computer")
+    p.add_argument("--port", type=int, default=8000, help="port of --serve (default: 8000; 0 takes a free one)")
+    return p
+
+
+def check_base_url(url: str | None) -> None:
+    """Refuse a base URL that is no http(s) address.
+
+    Raises:
+        BadInput: one sentence.
+    """
+    from urllib.parse import urlsplit
+
+    if url is None:
+        return
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or set(url) & set(" \"'<>"):
+        raise BadInput(f"--base-url {url} is not an address like https://name.github.io/specvit/; give one with http(s).")
+
+
+def build(results_dir: Path, base_url: str | None = None) -> dict[str, bytes]:
+    """Every file of the site, by path.
+
+    Raises:
+        BadInput: the results are missing, not valid or not consistent.
+    """
+    from site_builder import checks, site_files
+
+    results = Results.load(results_dir)
+    checks.run_all(results)
+    site = Site(base_url)
+    site_files.render_all(results, site)
+    return site.files
+
+
+def serve(out: Path, port: int) -> None:
+    """Serve a folder on the loopback interface until interrupted."""
+    handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(out))
+    try:
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", port), handler)
+    except OSError as error:
+        raise BadInput(f"--port {port} cannot be used ({error.strerror}); give another, or 0 for a free one.") from None
+    print(f"Serving on http://127.0.0.1:{server.server_address[1]}/ (Ctrl+C stops it)", flush=True)
+    try:
+        server.serve_forever()
+    except KeyboardInterrupt:
+        pass
+    finally:
+        server.server_close()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command; 0 when done, 2 with one sentence on standard error for bad input."""
+    args = parser().parse_args(argv)
+    try:
+        check_base_url(args.base_url)
+        if not args.check:
+            check_out(args.out)
+        files = build(args.results, args.base_url)
+        pages = sum(path.endswith(".html") for path in files)
+        if args.check:
+            print(f"{args.results} is valid and consistent; {pages} pages render. Nothing was written.")
+            return 0
+        write_site(args.out, files)
+        print(f"{pages} pages in {args.out}/ ({sum(map(len, files.values())) / 1e6:.1f} MB)", flush=True)
+        if args.serve:
+            serve(args.out, args.port)
+    except BadInput as error:
+        print(f"build.py: {error}", file=sys.stderr)
+        return 2
+    return 0

@@ -1,0 +1,1 @@
+"""Figures: ``svg`` draws without JavaScript, ``charts`` holds our plots, ``interactive`` Plotly's."""

@@ -1,0 +1,134 @@
+"""Static figures: matplotlib drawings as inline SVG that follows the page's theme and font.
+
+A figure is drawn twice, for wide and for narrow screens, and CSS shows one of them; so its type
+stays readable on a phone. Colours are ``design.paint(token)``.
+"""
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+from markupsafe import Markup
+
+from site_builder.design import paint
+from site_builder.markup import clean_svg, standalone_svg, themed_svg
+from site_builder.publish import Site
+
+WIDE = (960, 420)
+NARROW = (380, 330)
+DPI = 72.0  # so that one matplotlib point is one unit of the SVG
+
+
+@dataclass(frozen=True)
+class FigureSvg:
+    """A drawn figure: inline markup for two screen widths, and the address of its file."""
+
+    name: str
+    title: str
+    wide: Markup
+    narrow: Markup
+    address: str
+
+
+@cache
+def _style() -> dict[str, Any]:
+    ink, soft = paint("ink-2"), paint("rule-strong")
+    return {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "specvit",
+        "font.size": 13,
+        "axes.titlesize": 13,
+        "axes.labelsize": 13,
+        "legend.fontsize": 12.5,
+        "xtick.labelsize": 12.5,
+        "ytick.labelsize": 12.5,
+        "figure.facecolor": "none",
+        "axes.facecolor": "none",
+        "savefig.facecolor": "none",
+        "axes.edgecolor": soft,
+        "axes.labelcolor": ink,
+        "axes.titlecolor": ink,
+        "text.color": ink,
+        "xtick.color": soft,
+        "ytick.color": soft,
+        "xtick.labelcolor": ink,
+        "ytick.labelcolor": ink,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.linewidth": 0.8,
+        "axes.grid": True,
+        "axes.axisbelow": True,
+        "grid.color": paint("grid"),
+        "grid.linewidth": 0.8,
+        "lines.linewidth": 1.8,
+        "legend.frameon": False,
+        "path.simplify": True,
+        "path.simplify_threshold": 0.3,
+        "axes.formatter.use_mathtext": False,
+        "axes.unicode_minus": True,
+    }
+
+
+Draw = Callable[[Any, bool], None]
+
+
+def _draw(draw: Draw, size: tuple[int, int], narrow: bool) -> str:
+    import matplotlib
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with matplotlib.rc_context(_style()):
+        figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI, layout="constrained")
+        draw(figure, narrow)
+        buffer = io.StringIO()
+        FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
+    return buffer.getvalue()
+
+
+def draw_figure(
+    site: Site,
+    name: str,
+    title: str,
+    draw: Draw,
+    wide: tuple[int, int] = WIDE,
+    narrow: tuple[int, int] = NARROW,
+) -> FigureSvg:
+    """Draw a figure for both widths and publish it as ``data/figures/<name>.svg``.
+
+    Args:
+        name: slug, unique in the page.
+        title: what the figure shows, for readers who cannot see it (no results in it).
+        draw: called with a matplotlib Figure and ``narrow``; adds axes and draws.
+        wide, narrow: sizes in CSS pixels.
+    """
+    big = clean_svg(_draw(draw, wide, False), f"{name}-w")
+    small = clean_svg(_draw(draw, narrow, True), f"{name}-n")
+    address = site.publish(f"data/figures/{name}.svg", standalone_svg(big, title).encode())
+    return FigureSvg(
+        name,
+        title,
+        themed_svg(big, f"{name}-w", title, "wide-only"),
+        themed_svg(small, f"{name}-n", title, "narrow-only"),
+        address,
+    )
+
+
+def decimate(x: np.ndarray, y: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Thin a curve to its smallest and largest value per column (x ascending; NaN allowed in y).
+
+    Returns arrays of at most ``2 * columns`` points that draw like the whole curve.
+    """
+    if len(x) <= 2 * columns:
+        return x, y
+    edges = np.linspace(0, len(x), columns + 1).astype(int)
+    keep: list[int] = []
+    for a, b in zip(edges[:-1], edges[1:], strict=True):
+        part = y[a:b]
+        if np.all(np.isnan(part)):
+            keep.append(a)
+            continue
+        keep.extend(sorted({a + int(np.nanargmin(part)), a + int(np.nanargmax(part))}))
+    return x[keep], y[keep]

@@ -1,0 +1,137 @@
+"""The one place where text becomes trusted markup: numbers, source marks, SVG and MathML.
+
+Everything else that reaches a page is escaped by Jinja. What is marked here as safe is either
+built by ``Markup.format`` (which escapes its arguments) or made by matplotlib and latex2mathml from
+our own code; a test bans ``Markup`` and ``|safe`` elsewhere.
+"""
+
+import re
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from site_builder.design import LIGHT, stand_ins
+from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
+
+MINUS, THIN = "\u2212", "\u2009"
+
+
+def format_number(value: float | int | str, digits: int | None = None, sign: bool = False) -> str:
+    """A number as the pages set it: true minus sign, thin spaces between thousands.
+
+    ``digits`` is the number of decimals; None keeps integers whole and text as it is.
+    """
+    if isinstance(value, str):
+        return value
+    if digits is None:
+        digits = 0 if float(value).is_integer() else 3
+    text = f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
+    if re.fullmatch(r"[+-]0(\.0*)?", text):
+        text = text[1:]
+    return text.replace("-", MINUS).replace(",", THIN)
+
+
+def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = False, scale: float = 1.0) -> Markup:
+    """A number of the results: shown rounded, with its full value and the place it was read from.
+
+    ``scale`` only changes the unit (100 for per cent); ``data-scale`` says so.
+    """
+    shown = format_number(q.value if isinstance(q.value, str) else q.value * scale, digits, sign)
+    extra = Markup("") if q.op == "is" else Markup(' data-op="{}"').format(q.op)
+    if scale != 1.0:
+        extra += Markup(' data-scale="{}"').format(f"{scale:g}")
+    source = " ".join(PUBLISHED_BELOW + s for s in q.sources)
+    tail = Markup("<span class=unit>{}</span>").format(THIN + unit) if unit else Markup("")
+    html = '<data class=num value="{}" data-src="{}"{}>{}</data>{}'
+    return Markup(html).format(q.value, source, extra, shown, tail)
+
+
+def interval(m: Measured, digits: int = 3, unit: str = "", sign: bool = False) -> Markup:
+    """A measured value with its interval in brackets."""
+    return Markup("{}<span class=ci> [{}, {}]</span>{}").format(
+        number(m.value, digits, sign=sign),
+        number(m.lo, digits, sign=sign),
+        number(m.hi, digits, sign=sign),
+        Markup("<span class=unit>{}</span>").format(THIN + unit) if unit else "",
+    )
+
+
+def source_button(target: str, label: str, text: str) -> Markup:
+    """The mark that opens a provenance card; a popover, so it needs no script."""
+    html = '<button class="source-mark" type="button" popovertarget="{}" aria-label="{}">{}</button>'
+    return Markup(html).format(target, label, text)
+
+
+_STYLE = re.compile(r' style="([^"]*)"')
+_FONT = re.compile(r"(?:(?:italic|oblique|normal|bold|\d{3}) )*([\d.]+)px .*")
+
+
+def _presentation(match: re.Match[str]) -> str:
+    """``style="…"`` as presentation attributes: a strict policy refuses inline styles."""
+    out = []
+    for declaration in filter(None, (d.strip() for d in match[1].split(";"))):
+        name, _, value = (part.strip() for part in declaration.partition(":"))
+        if name == "font":
+            size = _FONT.match(value)
+            out.append(f' font-size="{size[1] if size else 12}"')
+            if value.startswith(("bold", "600", "700")):
+                out.append(' font-weight="600"')
+            if "italic" in value.split("px")[0]:
+                out.append(' font-style="italic"')
+        elif name not in ("font-family", "white-space"):
+            out.append(f' {name}="{value}"')
+    return "".join(dict.fromkeys(out))
+
+
+def clean_svg(raw: str, prefix: str) -> str:
+    """Matplotlib's SVG without prologue, inline styles and metadata; ids get ``prefix``."""
+    raw = raw[raw.index("<svg") :]
+    raw = re.sub(r"<metadata>.*?</metadata>", "", raw, flags=re.S)
+    raw = re.sub(r"<style.*?</style>", "", raw, flags=re.S)
+    raw = re.sub(r"<!--.*?-->", "", raw, flags=re.S)
+    raw = _STYLE.sub(_presentation, raw)
+    raw = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', raw)
+    raw = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', raw)
+    raw = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", raw)
+    raw = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', raw)
+    raw = re.sub(r">\s+<", "><", raw)
+    return re.sub(r"\n\s*", " ", raw).strip()
+
+
+def themed_svg(clean: str, name: str, title: str, css_class: str) -> Markup:
+    """An inline figure: stand-in colours become the page's custom properties."""
+    for stand_in, token in stand_ins().items():
+        clean = clean.replace(stand_in, f"var(--{token})")
+    head = f'<svg class="fig-svg {css_class}" role="img" aria-labelledby="{name}-title"'
+    title_tag = Markup('<title id="{}-title">{}</title>').format(name, title)
+    clean = re.sub(r"^<svg", head, clean, count=1)
+    return Markup(clean.replace(">", ">" + str(title_tag), 1))
+
+
+def standalone_svg(clean: str, title: str) -> str:
+    """The figure as a file of its own, in the light theme."""
+    for stand_in, token in stand_ins().items():
+        clean = clean.replace(stand_in, LIGHT[token])
+    head = '<svg font-family="IBM Plex Sans, Helvetica, Arial, sans-serif"'
+    clean = re.sub(r"^<svg", head, clean, count=1)
+    ground = f'<rect width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
+    return clean.replace(">", f">{Markup('<title>{}</title>').format(title)}{ground}", 1) + "\n"
+
+
+def drawn_svg(parts: Sequence[str]) -> Markup:
+    """An SVG drawn by our own code (the architecture diagram); parts must hold no outside text."""
+    return Markup("".join(parts))
+
+
+def mathml(latex: str, display: bool = True) -> Markup:
+    """An equation as MathML, made at build time."""
+    from latex2mathml.converter import convert
+
+    return Markup(convert(latex, display="block" if display else "inline"))
+
+
+def join(parts: Sequence[Markup | str], last: str = " and ") -> Markup:
+    """'a, b and c' from markup parts."""
+    if len(parts) < 2:
+        return Markup("").join(parts)
+    return Markup("{}{}{}").format(Markup(", ").join(parts[:-1]), last, parts[-1])

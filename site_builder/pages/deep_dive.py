@@ -1,0 +1,20 @@
+"""The page deep-dive.html."""
+
+from typing import Any
+
+from site_builder.pages.base import Page
+from site_builder.publish import Site
+from site_builder.results import Results
+
+PAGE = Page(
+    slug="deep-dive",
+    nav="Deep dive",
+    title="SpecViT: deep-dive",
+    description="to be written",
+    template="pages/deep-dive.html.j2",
+)
+
+
+def context(results: Results, site: Site) -> dict[str, Any]:
+    """Variables of the template."""
+    return {}

@@ -1,0 +1,147 @@
+"""The folder that is being built: pages, assets, data files; then the swap with the old site.
+
+A build is made in a folder beside the old site and takes its place by two renames at the end, so a
+failed build leaves the old site as it was. Only an empty folder or one with our marker is replaced.
+"""
+
+import csv
+import hashlib
+import io
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from site_builder import design
+from site_builder.contract import BadInput
+
+MARKER = ".specvit-site"
+ROOT = Path(__file__).resolve().parent.parent
+STATIC = ROOT / "static"
+
+
+def load_assets(static: Path = STATIC) -> dict[str, bytes]:
+    """Every static file by its path below ``static/``; the tokens go in front of the style sheet."""
+    assets = {
+        path.relative_to(static).as_posix(): path.read_bytes()
+        for path in sorted(static.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+    assets["css/site.css"] = design.css().encode() + assets.get("css/site.css", b"")
+    return assets
+
+
+def _digest(assets: Mapping[str, bytes]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(assets):
+        total.update(path.encode() + b"\0" + hashlib.sha256(assets[path]).digest())
+    return total.hexdigest()[:12]
+
+
+class Site:
+    """Files of one build, by their path in the site, and the addresses that pages link to.
+
+    Pages lie in the top folder, so an address relative to a page is the path itself.
+    """
+
+    def __init__(self, base_url: str | None = None, static: Path = STATIC) -> None:
+        self.base_url = base_url.rstrip("/") + "/" if base_url else None
+        self.assets = load_assets(static)
+        self.assets_folder = f"assets/{_digest(self.assets)}"
+        self.files: dict[str, bytes] = {f"{self.assets_folder}/{p}": b for p, b in self.assets.items()}
+
+    def asset(self, path: str) -> str:
+        """Address of a static file, for example ``asset("js/snr.js")``.
+
+        Raises:
+            KeyError: no such file below ``static/``.
+        """
+        if path not in self.assets:
+            raise KeyError(f"static/{path} does not exist")
+        return f"{self.assets_folder}/{path}"
+
+    def publish(self, path: str, content: bytes) -> str:
+        """Put a file into the site and return its address."""
+        known = self.files.get(path)
+        if known is not None and known != content:
+            raise ValueError(f"{path} is published twice with different content")
+        self.files[path] = content
+        return path
+
+    def publish_json(self, path: str, value: Any) -> str:
+        """Put ``data/<path>`` into the site as compact JSON (no NaN) and return its address."""
+        text = json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return self.publish(f"data/{path}", text.encode() + b"\n")
+
+    def publish_csv(self, path: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+        """Put ``data/<path>`` into the site as CSV and return its address."""
+        buffer = io.StringIO()
+        writer = csv.writer(buffer, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(rows)
+        return self.publish(f"data/{path}", buffer.getvalue().encode())
+
+    def absolute(self, path: str) -> str | None:
+        """Address with host, if the base URL is known."""
+        return None if self.base_url is None else self.base_url + ("" if path == "index.html" else path)
+
+
+def check_out(out: Path) -> None:
+    """Refuse an output folder that cannot be written or that holds something else.
+
+    Raises:
+        BadInput: one sentence that names the folder and the mend.
+    """
+    if out.is_symlink() or (out.exists() and not out.is_dir()):
+        raise BadInput(f"--out {out} is not a plain folder; choose another folder for the site.")
+    if out.is_dir() and not (out / MARKER).is_file() and any(out.iterdir()):
+        raise BadInput(
+            f"--out {out} is a folder with files that build.py did not make (it has no {MARKER}); "
+            "choose an empty or new folder."
+        )
+    parent = next(p for p in [out.parent, *out.parent.parents] if p.exists())
+    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK) or (out.exists() and not os.access(out, os.W_OK)):
+        raise BadInput(f"--out {out} cannot be written; choose a folder that you may write to.")
+
+
+def write_site(out: Path, files: Mapping[str, bytes]) -> None:
+    """Write the files beside ``out`` and put them in its place.
+
+    Raises:
+        BadInput: the folder cannot be written; the old site is untouched.
+    """
+    check_out(out)
+    out = Path(os.path.abspath(out))
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temp = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.new-"))
+        try:
+            for path in sorted(files):
+                target = temp / path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.write_bytes(files[path])
+            (temp / MARKER).write_text("This folder is written by build.py and replaced as a whole.\n")
+            os.chmod(temp, 0o755)
+            _swap(temp, out)
+        finally:
+            shutil.rmtree(temp, ignore_errors=True)
+    except OSError as error:
+        raise BadInput(f"--out {out} cannot be written ({error.strerror}); choose another folder.") from None
+
+
+def _swap(new: Path, out: Path) -> None:
+    """Two renames; if the second fails the first is undone."""
+    if not out.exists():
+        os.rename(new, out)
+        return
+    old = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.old-"))
+    os.rename(out, old)
+    try:
+        os.rename(new, out)
+    except OSError:
+        os.rename(old, out)
+        raise
+    shutil.rmtree(old, ignore_errors=True)

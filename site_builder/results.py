@@ -1,0 +1,288 @@
+"""A validated results folder in memory, and numbers that know where they come from.
+
+``Results.load`` reads and validates every file that ``index.json`` lists. Pages ask it for
+quantities by file and JSON pointer; a ``Quantity`` carries both, so that what a page prints and
+what its source mark points at cannot differ.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from site_builder.contract import BadInput
+from site_builder.contract.io import read_file, read_index
+from site_builder.contract.schema import (
+    AttentionFile,
+    ContractFile,
+    ExampleFile,
+    HistoryFile,
+    Index,
+    InstrumentFile,
+    InterpolationFile,
+    Interval,
+    MetricRow,
+    MetricsFile,
+    ModelInfo,
+    PredictionsFile,
+    Provenance,
+    RunFile,
+    SetInfo,
+)
+
+PUBLISHED_BELOW = "data/results/"
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value with the JSON pointer(s) that it was read or derived from.
+
+    ``op`` says how ``value`` follows from the sources: ``is`` (one source), ``sub`` (first minus
+    second), ``ratio`` (first over second), ``len`` (entries of the list).
+    """
+
+    value: float | int | str
+    sources: tuple[str, ...]
+    op: str = "is"
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """Contract files that the value comes from."""
+        return tuple(dict.fromkeys(s.partition("#")[0] for s in self.sources))
+
+    @property
+    def number(self) -> float:
+        """The value as a float, for comparisons in prose."""
+        return float(self.value)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with its 95 % bootstrap interval."""
+
+    value: Quantity
+    lo: Quantity
+    hi: Quantity
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        return self.value.paths
+
+    def above(self, other: "Measured") -> bool:
+        """True if the whole interval lies above the other's."""
+        return self.lo.number > other.hi.number
+
+    def below(self, other: "Measured") -> bool:
+        """True if the whole interval lies below the other's."""
+        return other.above(self)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a metrics file, with its place in it."""
+
+    results: "Results" = field(repr=False)
+    path: str
+    index: int
+    row: MetricRow
+
+    def measured(self, name: str) -> Measured:
+        """Metric ``name`` (r2, rmse, mae, bias, nmad) with its interval."""
+        base = f"/rows/{self.index}/{name}"
+        value, lo, hi = (self.results.quantity(self.path, f"{base}/{part}") for part in ("value", "lo", "hi"))
+        return Measured(value, lo, hi)
+
+    def quantity(self, name: str) -> Quantity:
+        """A plain field of the row: n, lo, hi, median_snr, coverage68, coverage95."""
+        return self.results.quantity(self.path, f"/rows/{self.index}/{name}")
+
+
+@dataclass(frozen=True)
+class RunResults:
+    """Everything exported by one run; dictionaries are in the order of the run file, then by name."""
+
+    results: "Results" = field(repr=False)
+    name: str
+    path: str
+    run: RunFile
+    history: HistoryFile | None
+    metrics: dict[str, MetricsFile]
+    predictions: dict[str, PredictionsFile]
+    examples: dict[str, ExampleFile]
+    attention: dict[str, AttentionFile]
+
+    def file(self, name: str) -> str:
+        """Path of a file of this run within the results folder."""
+        return f"runs/{self.name}/{name}"
+
+    def q(self, pointer: str) -> Quantity:
+        """A value of ``run.json``."""
+        return self.results.quantity(self.path, pointer)
+
+    def model(self, name: str) -> ModelInfo:
+        """The model called ``name``."""
+        return next(m for m in self.run.models if m.name == name)
+
+    @property
+    def specvit(self) -> ModelInfo:
+        """The run's SpecViT (checks make sure there is one)."""
+        return next(m for m in self.run.models if m.family == "specvit")
+
+    def family(self, family: str) -> ModelInfo | None:
+        """The first model of a family, or None."""
+        return next((m for m in self.run.models if m.family == family), None)
+
+    def set(self, name: str) -> SetInfo:
+        """The evaluation set called ``name``."""
+        return next(s for s in self.run.sets if s.name == name)
+
+    def sets(self, origin: str) -> list[SetInfo]:
+        """Evaluated sets of one origin ('synthetic', 'observed')."""
+        return [s for s in self.run.sets if s.origin == origin and s.name in self.metrics]
+
+    def rows(self, set_name: str, slice_name: str, model: str | None = None) -> list[Row]:
+        """Metric rows of one slice, in file order; of one model if given."""
+        metrics = self.metrics.get(set_name)
+        if metrics is None:
+            return []
+        path = self.file(f"metrics.{set_name}.json")
+        return [
+            Row(self.results, path, i, row)
+            for i, row in enumerate(metrics.rows)
+            if row.slice == slice_name and (model is None or row.model == model)
+        ]
+
+    def row(self, set_name: str, model: str, slice_name: str = "all", label: str | None = None) -> Row | None:
+        """The one row of a model and slice (and bin label), or None."""
+        for row in self.rows(set_name, slice_name, model):
+            if label is None or row.row.label == label:
+                return row
+        return None
+
+
+class Results:
+    """A results folder, read and validated; ``main`` is the run that headline numbers come from."""
+
+    def __init__(self, root: Path, index: Index, files: dict[str, ContractFile]) -> None:
+        self.root = root
+        self.index = index
+        self.files = files
+        self.interpolation = next((f for f in files.values() if isinstance(f, InterpolationFile)), None)
+        self.instruments = {f.name: f for f in files.values() if isinstance(f, InstrumentFile)}
+        names = [p.split("/")[1] for p, f in files.items() if isinstance(f, RunFile)]
+        names.sort(key=lambda name: (name != index.main_run, name))
+        self.runs = {name: self._run(name) for name in names}
+
+    @classmethod
+    def load(cls, root: Path) -> "Results":
+        """Read and validate a results folder.
+
+        Raises:
+            BadInput: one sentence that names file, field and mend.
+        """
+        index = read_index(root)
+        files: dict[str, ContractFile] = {}
+        for entry in sorted(index.files, key=lambda e: e.path):
+            if entry.path in files:
+                raise BadInput(f"{root / 'index.json'}: field files lists {entry.path} twice; list each file once.")
+            files[entry.path] = read_file(root, entry)
+        return cls(root, index, files)
+
+    def _run(self, name: str) -> RunResults:
+        base = f"runs/{name}/"
+
+        def below(folder: str, kind: type) -> dict[str, Any]:
+            return {
+                path.removeprefix(base + folder).removesuffix(".json"): file
+                for path, file in self.files.items()
+                if path.startswith(base + folder) and isinstance(file, kind)
+            }
+
+        run = self.files[base + "run.json"]
+        assert isinstance(run, RunFile)
+        order = [s.name for s in run.sets]
+        metrics = below("metrics.", MetricsFile)
+        predictions = below("predictions.", PredictionsFile)
+        history = self.files.get(base + "history.json")
+        return RunResults(
+            results=self,
+            name=name,
+            path=base + "run.json",
+            run=run,
+            history=history if isinstance(history, HistoryFile) else None,
+            metrics={s: metrics[s] for s in order if s in metrics},
+            predictions={s: predictions[s] for s in order if s in predictions},
+            examples=below("examples/", ExampleFile),
+            attention=below("attention/", AttentionFile),
+        )
+
+    @property
+    def main(self) -> RunResults:
+        """The run that the headline numbers come from."""
+        return self.runs[self.index.main_run]
+
+    def provenance(self, path: str) -> Provenance:
+        """Where the numbers of a contract file come from."""
+        return self.files[path].provenance
+
+    def path_of(self, file: ContractFile) -> str:
+        """Path of a loaded contract file within the results folder."""
+        return next(path for path, other in self.files.items() if other is file)
+
+    def quantity(self, path: str, pointer: str) -> Quantity:
+        """The value at a JSON pointer of a contract file.
+
+        Raises:
+            KeyError: nothing is there, or what is there is no number or text.
+        """
+        value = resolve(self.files[path], pointer)
+        if not isinstance(value, int | float | str):
+            raise KeyError(f"{path}#{pointer} is no value")
+        return Quantity(value, (f"{path}#{pointer}",))
+
+    def length(self, path: str, pointer: str) -> Quantity:
+        """The number of entries of the list (or object) at a pointer."""
+        return Quantity(len(resolve(self.files[path], pointer)), (f"{path}#{pointer}",), "len")
+
+    def observed_examples(self) -> Iterator[tuple[RunResults, ExampleFile]]:
+        """Observed example stars of all runs, with their run."""
+        for run in self.runs.values():
+            for example in run.examples.values():
+                if example.origin == "observed":
+                    yield run, example
+
+
+def difference(first: Quantity, second: Quantity) -> Quantity:
+    """``first - second``, which remembers both."""
+    return Quantity(first.number - second.number, first.sources + second.sources, "sub")
+
+
+def ratio(first: Quantity, second: Quantity) -> Quantity:
+    """``first / second``, which remembers both."""
+    return Quantity(first.number / second.number, first.sources + second.sources, "ratio")
+
+
+def resolve(value: Any, pointer: str) -> Any:
+    """What a JSON pointer (RFC 6901) leads to in a pydantic object, dict or list.
+
+    Raises:
+        KeyError: the pointer leads nowhere.
+    """
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list | tuple):
+            value = value[int(key)]
+        elif isinstance(value, dict):
+            value = value[key]
+        elif isinstance(value, BaseModel) and key in type(value).model_fields:
+            value = getattr(value, key)
+        else:
+            raise KeyError(pointer)
+    return value
+
+
+def interval_of(value: Interval) -> tuple[float, float, float]:
+    """Value, distance to the lower end, distance to the upper end (for error bars)."""
+    return value.value, max(0.0, value.value - value.lo), max(0.0, value.hi - value.value)

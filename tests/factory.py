@@ -1,0 +1,331 @@
+"""Small, valid results for tests: random numbers in the right shapes, obviously not measurements.
+
+``make_results(root)`` writes a results folder through the contract: a main run on ``pfs-mr`` with a
+synthetic set, and a run on ``lamost`` with a synthetic and an observed set.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from site_builder.contract import write_file, write_index
+from site_builder.contract.schema import (
+    AttentionFile,
+    ContractFile,
+    Curve,
+    ExampleFile,
+    HistoryFile,
+    Index,
+    InstrumentFile,
+    InterpolationAxis,
+    InterpolationFile,
+    Interval,
+    Ladder,
+    Machine,
+    MetricRow,
+    MetricsFile,
+    ModelInfo,
+    PredictionsFile,
+    Prior,
+    Provenance,
+    RunFile,
+    SetInfo,
+    Training,
+    VitShape,
+    WaveAxis,
+)
+
+MODELS = (("specvit-test", "specvit", 0.45), ("mlp", "mlp", 0.5), ("lightgbm", "lightgbm", 0.65), ("ridge", "ridge", 0.75), ("mean", "mean", 1.15))
+MAGNITUDES = (20.0, 20.5, 21.0, 21.5, 22.0, 22.5)
+CLASSES = ("giant", "subgiant", "dwarf")
+
+
+def sha(text: str) -> str:
+    """sha256 of a text."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def provenance(run: str) -> Provenance:
+    """A provenance block with made-up hashes."""
+    return Provenance(
+        run=run,
+        command="python -m model run --preset specvit-test",
+        commit=sha(run)[:40],
+        dirty=False,
+        config_sha256=sha(run + "config"),
+        data_sha256={"test-grid.npz": sha("grid"), "test-noise.fits": sha("noise")},
+        seed=7,
+        created="2026-01-02T03:04:05Z",
+        machine=Machine(cpu="Test processor", cores=2, memory_gb=8, gpu=None, system="Linux x86_64", python="3.11.7"),
+        versions={"numpy": "2.0.0"},
+    )
+
+
+def star_class(logg: float) -> str:
+    """Class by surface gravity."""
+    return "giant" if logg < 2.5 else "subgiant" if logg < 3.5 else "dwarf"
+
+
+def _interval(value: float, spread: float) -> Interval:
+    return Interval(value=round(value, 6), lo=round(value - spread, 6), hi=round(value + spread, 6))
+
+
+def metric_row(model: str, part: dict[str, Any], mask: np.ndarray, slice_name: str, label: str, lo: float | None, hi: float | None) -> MetricRow:
+    """Metrics of one slice, by their definitions; the intervals are made up around them."""
+    t, p = np.asarray(part["logg"])[mask], np.asarray(part["predicted"][model])[mask]
+    d = p - t
+    s = part["sigma"].get(model)
+    s = None if s is None else np.asarray(s)[mask]
+    w = 1 / np.sqrt(len(t))
+    return MetricRow(
+        model=model,
+        slice=slice_name,  # type: ignore[arg-type]
+        label=label,
+        lo=lo,
+        hi=hi,
+        n=int(mask.sum()),
+        median_snr=round(float(np.median(np.asarray(part["snr"])[mask])), 4),
+        r2=_interval(float(1 - np.sum(d**2) / np.sum((t - t.mean()) ** 2)), 0.4 * w),
+        rmse=_interval(float(np.sqrt(np.mean(d**2))), 0.2 * w),
+        mae=_interval(float(np.mean(np.abs(d))), 0.2 * w),
+        bias=_interval(float(d.mean()), 0.5 * w),
+        nmad=_interval(float(1.4826 * np.median(np.abs(d - np.median(d)))), 0.3 * w),
+        coverage68=None if s is None else round(float(np.mean(np.abs(d) <= s)), 6),
+        coverage95=None if s is None else round(float(np.mean(np.abs(d) <= 1.96 * s)), 6),
+    )
+
+
+def _bins(values: np.ndarray, edges: np.ndarray) -> list[tuple[float, float, np.ndarray]]:
+    out = []
+    for i, (lo, hi) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+        last = i == len(edges) - 2
+        out.append((float(lo), float(hi), (values >= lo) & ((values <= hi) if last else (values < hi))))
+    return out
+
+
+def metric_rows(part: dict[str, Any], magnitude: bool) -> list[MetricRow]:
+    """All slices of all models."""
+    logg = np.asarray(part["logg"])
+    key = np.asarray(part["magnitude"] if magnitude else part["snr"])
+    edges = np.array([*MAGNITUDES, 23.0]) - 0.25 if magnitude else np.array([0, 15, 30, 60, 1000.0])
+    everything = np.ones(len(logg), bool)
+    rows = []
+    for model, _, _ in MODELS:
+        rows.append(metric_row(model, part, everything, "all", "all", None, None))
+        for name in CLASSES:
+            mask = np.array([star_class(g) == name for g in logg])
+            rows.append(metric_row(model, part, mask, "class", name, None, None))
+        for lo, hi, mask in _bins(key, edges):
+            if mask.sum() > 2:
+                rows.append(metric_row(model, part, mask, "magnitude" if magnitude else "snr", f"{lo:g}-{hi:g}", lo, hi))
+        for name, cuts in (("teff", np.arange(3750, 6001, 750)), ("mh", np.array([-2.5, -1.5, -0.5, 0.75]))):
+            for lo, hi, mask in _bins(np.asarray(part[name]), cuts):
+                if mask.sum() > 2:
+                    rows.append(metric_row(model, part, mask, name, f"{lo:g}-{hi:g}", lo, hi))
+    return rows
+
+
+def star_set(rng: np.random.Generator, n: int, observed: bool) -> dict[str, Any]:
+    """Labels and predictions of a set; columns as lists, rounded to 4 decimals."""
+    logg, teff, mh = rng.uniform(1, 5, n), rng.uniform(3750, 6000, n), rng.uniform(-2.5, 0.75, n)
+    magnitude = None if observed else rng.uniform(19.75, 22.75, n)
+    snr = rng.uniform(5, 120, n) if magnitude is None else 21 * 10 ** (-0.36 * (magnitude - 20))
+    scale = 0.4 + 12 / snr
+    predicted, sigma = {}, {}
+    for name, family, spread in MODELS:
+        noise = rng.normal(0, 1, n) * spread * np.minimum(scale, 2.2) * 0.7
+        shrink = np.clip(spread * scale * 0.3, 0, 1)
+        value = np.full(n, 3.0) if family == "mean" else logg + shrink * (3 - logg) + noise * (1 - shrink) + 0.1 * observed
+        predicted[name] = value.round(4).tolist()
+        if family in ("specvit", "mlp"):
+            sigma[name] = (spread * np.minimum(scale, 2.2) * 0.8).round(4).tolist()
+    return {
+        "id": [f"test-{i:05d}" for i in range(n)] if observed else None,
+        "logg": logg.round(4).tolist(),
+        "teff": teff.round(1).tolist(),
+        "mh": mh.round(4).tolist(),
+        "snr": snr.round(4).tolist(),
+        "magnitude": None if magnitude is None else magnitude.round(4).tolist(),
+        "predicted": predicted,
+        "sigma": sigma,
+    }
+
+
+def flux_of(wave: np.ndarray, logg: float, mh: float) -> np.ndarray:
+    """A smooth spectrum with the calcium triplet, deeper in giants; for tests only."""
+    flux = 1.05 - 0.1 * (wave - wave[0]) / (wave[-1] - wave[0])
+    depth = 0.75 - 0.09 * logg + 0.06 * mh
+    for centre, width in ((8500.4, 9), (8544.4, 14), (8664.5, 12), (8185.5, 3), (8197.1, 4), (7667.0, 4), (7701.1, 4)):
+        flux = flux * (1 - depth / (1 + ((wave - centre) / (0.35 * width)) ** 2))
+    return flux
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(-1, keepdims=True))
+    return e / e.sum(-1, keepdims=True)
+
+
+def _examples(rng: np.random.Generator, run: str, instrument: InstrumentFile, vit: VitShape) -> list[tuple[str, ContractFile]]:
+    axis = instrument.wave
+    grid = axis.start + axis.step * np.arange(axis.n)
+    wave = grid if axis.scale == "linear" else 10**grid
+    observed = instrument.magnitude_zero is None
+    out: list[tuple[str, ContractFile]] = []
+    for name, logg, teff, mh in (("giant-a", 1.4, 4200.0, -0.4), ("subgiant-b", 3.1, 4900.0, -0.2), ("dwarf-c", 4.5, 5400.0, 0.1)):
+        flux = flux_of(wave, logg, mh)
+        noisy = flux + rng.normal(0, 0.02, axis.n)
+        seeds, magnitudes = [1, 2], [20.0, 21.0, 22.0, 23.0]
+        ladder = Ladder(
+            magnitudes=magnitudes,
+            seeds=seeds,
+            snr=[21.0, 9.5, 4.0, 1.6],
+            logg=(logg + rng.normal(0, 0.3, (2, 4))).round(4).tolist(),
+            sigma=[[0.2, 0.35, 0.6, 0.9]] * 2,
+        )
+        star = ExampleFile(
+            provenance=provenance(run),
+            id=name if not observed else f"obs-{name}",
+            title=f"Test {star_class(logg)}",
+            origin="observed" if observed else "synthetic",
+            survey="LAMOST DR10" if observed else "synthetic",
+            credit="made for tests",
+            instrument=instrument.name,
+            star_class=star_class(logg),  # type: ignore[arg-type]
+            logg=logg,
+            teff=teff,
+            mh=mh,
+            label_source="made for tests",
+            rv_kms=12.5 if observed else None,
+            snr=48.0 if observed else None,
+            wave=axis,
+            flux=[None, *noisy[1:].round(4).tolist()] if observed else flux.round(4).tolist(),
+            sigma=[None, *[0.02] * (axis.n - 1)] if observed else None,
+            model_flux=flux.round(4).tolist() if observed else None,
+            predicted_logg=round(logg + 0.1, 4) if observed else None,
+            predicted_sigma=0.2 if observed else None,
+            ladder=None if observed else ladder,
+        )
+        out.append((f"runs/{run}/examples/{star.id}.json", star))
+        n = vit.n_patches + (vit.pool == "cls")
+        weights = _softmax(rng.normal(0, 1, (vit.depth, vit.heads, n, n))).round(5)
+        rollout = _softmax(rng.normal(0, 1, vit.n_patches))
+        attention = AttentionFile(
+            provenance=provenance(run),
+            id=star.id,
+            magnitude=None if observed else 21.0,
+            noise_seed=None if observed else 1,
+            n_tokens=n,
+            has_cls=vit.pool == "cls",
+            weights=weights.tolist(),
+            rollout=rollout.round(6).tolist(),
+            embedding_norm=rng.uniform(1, 5, vit.n_patches).round(4).tolist(),
+            predicted_logg=round(logg + 0.1, 4),
+            predicted_sigma=0.3,
+        )
+        out.append((f"runs/{run}/attention/{star.id}.json", attention))
+    return out
+
+
+def _instrument(observed: bool, n_pixels: int) -> InstrumentFile:
+    if observed:
+        wave = WaveAxis(scale="log10", start=3.8513, step=0.0958 / n_pixels, n=n_pixels)
+        return InstrumentFile(
+            provenance=provenance("specvit-test-lamost"), name="lamost", title="LAMOST (test)", wave=wave, resolution=1800,
+            resolution_note="for tests", magnitude_zero=None, n_exposures=None, exposure_s=None, signal_e=None,
+            background_e2=None, sky_e=None, source="made for tests",
+        )
+    wave = WaveAxis(scale="linear", start=7100.0, step=1750.0 / n_pixels, n=n_pixels)
+    sky = (200 + 1500 * (np.arange(n_pixels) % 37 == 0)).astype(float)
+    return InstrumentFile(
+        provenance=provenance("specvit-test-pfs-mr"), name="pfs-mr", title="PFS MR (test)", wave=wave, resolution=5000,
+        resolution_note="for tests", magnitude_zero=22.5, n_exposures=12, exposure_s=900, signal_e=[60.0] * n_pixels,
+        background_e2=(sky + 50).tolist(), sky_e=sky.tolist(), source="made for tests",
+    )
+
+
+def _run_file(name: str, instrument: str, vit: VitShape, sets: list[SetInfo], observed: bool) -> RunFile:
+    training = Training(
+        optimizer="AdamW", learning_rate=1e-3, schedule="cosine", warmup=512, weight_decay=0.05, batch_size=64,
+        presentations=20480, loss="Gaussian negative log-likelihood", precision="float32", seconds=33.0,
+    )
+    models = [
+        ModelInfo(
+            name=model, title={"specvit": "SpecViT test", "mlp": "MLP", "lightgbm": "LightGBM", "ridge": "Ridge", "mean": "Mean"}[family],
+            family=family, description=f"a {family} for tests", n_parameters=10 ** (i + 2), n_spectra=20480,  # type: ignore[arg-type]
+            train_seconds=30.0 + i, inference_ms_1=0.5 + i, inference_ms_256=0.1 + i / 10, has_sigma=family in ("specvit", "mlp"),
+            training=training if family in ("specvit", "mlp") else None,
+        )
+        for i, (model, family, _) in enumerate(MODELS)
+    ]
+    prior = Prior(
+        teff=(3750, 6000), logg=(1, 5), mh=(-2.5, 0.75), magnitude=None if observed else (19.75, 22.75), snr=(5, 120) if observed else None
+    )
+    return RunFile(
+        provenance=provenance(name), title=f"Test run on {instrument}", preset="specvit-test", instrument=instrument, prior=prior,
+        vit=vit, sets=sets, models=models, config={"seed": 7, "batch_size": 64, "preset": "specvit-test"},
+    )
+
+
+def _history(run: str) -> HistoryFile:
+    steps = [1024 * 2**i for i in range(6)]
+    r2 = [0.1, 0.3, 0.5, 0.6, 0.65, 0.67]
+    curves = [
+        Curve(
+            model=model, presentations=steps, seconds=[float(s) / 700 for s in steps], learning_rate=[1e-3] * 6,
+            train_loss=[1 - x for x in r2], val_loss=[1.02 - x for x in r2], val_r2=r2, val_mae=[0.9 - x / 2 for x in r2],
+        )
+        for model in ("specvit-test", "mlp")
+    ]
+    return HistoryFile(provenance=provenance(run), val_n=200, curves=curves)
+
+
+def _set_info(name: str, n: int) -> SetInfo:
+    observed = name != "test"
+    return SetInfo(
+        name=name, title="Observed test stars" if observed else "Synthetic test set", origin="observed" if observed else "synthetic",
+        survey="LAMOST DR10" if observed else "synthetic", n=n, description="random numbers for tests",
+        label_source="made for tests", credit="made for tests", selection={"all": n + 20, "with labels": n + 5, "in range": n},
+    )
+
+
+def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int = 1) -> Path:
+    """Write a small results folder and return it.
+
+    Args:
+        root: folder that is written (made if need be).
+        n_stars: stars in each evaluation set.
+        n_pixels: pixels of each spectrum; a multiple of 16.
+        seed: of every random number.
+    """
+    rng = np.random.default_rng(seed)
+    files: list[tuple[str, ContractFile]] = []
+    axes = [InterpolationAxis(axis=a, n_nodes=8, median=0.0004, p99=0.004, worst=0.02) for a in ("teff", "logg", "mh")]  # type: ignore[arg-type]
+    main = "specvit-test-pfs-mr"
+    files.append(("interpolation.json", InterpolationFile(provenance=provenance(main), instrument="pfs-mr", axes=axes)))
+    for observed, run, sets in ((False, main, ["test"]), (True, "specvit-test-lamost", ["test", "lamost-dr10"])):
+        instrument = _instrument(observed, n_pixels)
+        files.append((f"instruments/{instrument.name}.json", instrument))
+        vit = VitShape(
+            n_pixels=n_pixels, patch_size=n_pixels // 16, n_patches=16, width=48, depth=2, heads=3,
+            embedding="per-position", embedding_init="pca", pool="mean" if observed else "cls",
+        )
+        infos = [_set_info(s, n_stars) for s in sets]
+        files.append((f"runs/{run}/run.json", _run_file(run, instrument.name, vit, infos, observed)))
+        files.append((f"runs/{run}/history.json", _history(run)))
+        for name in sets:
+            part = star_set(rng, n_stars, name != "test")
+            files.append((f"runs/{run}/predictions.{name}.json", PredictionsFile(provenance=provenance(run), set=name, **part)))
+            rows = metric_rows(part, part["magnitude"] is not None)
+            files.append((f"runs/{run}/metrics.{name}.json", MetricsFile(provenance=provenance(run), set=name, bootstrap=100, rows=rows)))
+        files.extend(_examples(rng, run, instrument, vit))
+    entries = [write_file(root, path, content) for path, content in files]
+    write_index(root, Index(main_run=main, files=entries))
+    return root
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(make_results(Path(sys.argv[1]), n_stars=int(sys.argv[2]) if len(sys.argv) > 2 else 400))
