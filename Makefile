@@ -12,7 +12,7 @@ PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
-TORCH := $(shell sed -n 's/^torch==/torch==/p' constraints.txt)
+TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help site serve test lint readme clean
@@ -53,23 +53,30 @@ $(VENV)/.python:
 	@touch $@
 
 $(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/.python
-	$(PIP) install --quiet -c constraints.txt -e .
+	@echo "Installing the packages that build the site (constraints.txt) into $(VENV)."
+	@$(PIP) install -qq -c constraints.txt -e .
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.python
-	$(if $(TORCH_INDEX),$(PIP) install --quiet --no-deps --index-url $(TORCH_INDEX) $(TORCH))
-	$(PIP) install --quiet -c constraints.txt -e '.[model,test]'
+	@echo "Installing the packages of the model and the tests (constraints.txt) into $(VENV); on Linux without" \
+	  "TORCH_INDEX this may take the CUDA build of torch, several GB (see README.md)."
+	@$(if $(TORCH_INDEX),$(PIP) install -qq --no-deps --index-url $(TORCH_INDEX) $(TORCH))
+	@$(PIP) install -qq -c constraints.txt -e '.[model,test]'
 	@touch $@ $(VENV)/.site
 
-# The system's Chromium; else Debian's package; else the one that playwright downloads.
+# The system's Chromium; else Debian's package; else the one that playwright downloads (with the libraries it needs,
+# where they may be installed).
 FIND_CHROMIUM := command -v chromium || command -v chromium-browser || command -v google-chrome
 $(VENV)/.chromium: | $(VENV)/.test
-	@if $(FIND_CHROMIUM); then :; else \
-	  if command -v apt-get >/dev/null; then \
-	    if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO="sudo -n"; fi; \
-	    { $$SUDO apt-get update && $$SUDO apt-get install -y --no-install-recommends chromium; } || \
-	      echo "Debian's chromium could not be installed; trying the one of playwright."; \
-	  fi; \
-	  $(FIND_CHROMIUM) || $(BIN)/python -m playwright install chromium; \
+	@if [ "$$(id -u)" = 0 ]; then SUDO=; else SUDO="sudo -n"; fi; \
+	$(FIND_CHROMIUM) || \
+	if command -v apt-get >/dev/null && $$SUDO true 2>/dev/null; then \
+	  echo "Installing Chromium with apt-get."; \
+	  { $$SUDO apt-get update -qq && $$SUDO apt-get install -qq -y --no-install-recommends chromium; } || \
+	  { echo "There is no such package; taking the one of playwright."; \
+	    $(BIN)/python -m playwright install --with-deps chromium; }; \
+	else \
+	  echo "Installing the Chromium of playwright."; \
+	  $(BIN)/python -m playwright install chromium; \
 	fi
 	@touch $@
