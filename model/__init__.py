@@ -1,0 +1,1 @@
+"""Everything that computes: data, simulator, networks, training, evaluation, export."""

@@ -1,0 +1,18 @@
+"""Baselines: one file each, one interface (``Baseline``), same data, same test set, same metrics."""
+
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+
+class Baseline(Protocol):
+    """A fitted regressor of log g."""
+
+    n_parameters: int
+    n_spectra: int
+    description: str
+
+    def predict(self, flux: Tensor) -> np.ndarray:
+        """log g (n,) in dex of normalised flux (n, pixels)."""
+        ...

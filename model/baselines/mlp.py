@@ -1,0 +1,35 @@
+"""The multilayer perceptron: the baseline to fear. Same input, same loss, same loop as SpecViT."""
+
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from model.vit import Scaler
+
+
+class MLP(nn.Module):
+    """pixels - hidden layers - (mean, log sigma), with GELU between."""
+
+    def __init__(self, n_pixels: int, hidden: tuple[int, ...] = (512, 256, 128)) -> None:
+        super().__init__()
+        self.scaler = Scaler(n_pixels)
+        layers: list[nn.Module] = []
+        for a, b in pairwise((n_pixels, *hidden)):
+            layers += [nn.Linear(a, b), nn.GELU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], 2))
+        last = self.layers[-1]
+        assert isinstance(last, nn.Linear)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+
+    def forward(self, flux: Tensor) -> tuple[Tensor, dict[str, Any]]:
+        """Raw (mean, log sigma) (B, 2) of normalised flux (B, pixels)."""
+        return self.layers(self.scaler.inputs(flux)), {}
+
+
+def build(n_pixels: int, hidden: tuple[int, ...], seed: int) -> MLP:
+    """An MLP with seeded initial weights."""
+    torch.manual_seed(seed)
+    return MLP(n_pixels, hidden)

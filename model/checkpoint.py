@@ -1,0 +1,90 @@
+"""Checkpoints that hold everything needed to resume exactly, and the weights files that are shipped.
+
+A checkpoint is written beside its final name and moved into place, so a kill at any moment leaves the
+previous one. Shipped weights are safetensors plus a JSON description; neither can run code when read.
+"""
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import nn
+
+from model.vit import SpecViT, VitConfig
+from site_builder.contract import BadInput
+from site_builder.contract.io import dumps, write_atomic
+
+
+def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
+    """Write ``state`` (tensors and plain values) atomically."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temp = path.with_name(f".{path.name}.{os.getpid()}")
+    with temp.open("wb") as handle:
+        torch.save(state, handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    os.replace(temp, path)
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint; only tensors and plain values are accepted.
+
+    Raises:
+        BadInput: damaged or not a checkpoint.
+    """
+    try:
+        return dict(torch.load(path, weights_only=True))
+    except Exception as error:  # torch raises many kinds for a damaged file
+        first = str(error).splitlines()[0]
+        raise BadInput(f"{path} is no readable checkpoint ({first}); delete it to start afresh.") from None
+
+
+def load_state(net: nn.Module, state: dict[str, torch.Tensor], path: Path) -> None:
+    """Load weights, refusing those of another architecture with one sentence."""
+    expected = {k: tuple(v.shape) for k, v in net.state_dict().items()}
+    found = {k: tuple(v.shape) for k, v in state.items()}
+    if expected != found:
+        name = next(k for k in [*expected, *found] if expected.get(k) != found.get(k))
+        raise BadInput(
+            f"{path}: field {name} is {found.get(name, 'missing')} but this architecture needs "
+            f"{expected.get(name, 'no such field')}; give weights of the same preset, or delete the file."
+        )
+    net.load_state_dict(state)
+
+
+def save_weights(path: Path, net: SpecViT, description: dict[str, Any]) -> None:
+    """Write ``path`` (.safetensors) and beside it a .json with the architecture and ``description``."""
+    tensors = {k: v.detach().contiguous() for k, v in net.state_dict().items()}
+    write_atomic(path, save(tensors))
+    write_atomic(path.with_suffix(".json"), dumps({"vit": asdict(net.config), **description}))
+
+
+def load_weights(path: Path) -> tuple[SpecViT, dict[str, Any]]:
+    """Network in evaluation mode and its description.
+
+    Raises:
+        BadInput: a file is missing, damaged, or of another architecture than it says.
+    """
+    sidecar = path.with_suffix(".json")
+    for file in (path, sidecar):
+        if not file.exists():
+            raise BadInput(f"{file} is not there; restore it with git checkout weights, or give --weights FILE.")
+    try:
+        description = json.loads(sidecar.read_bytes())
+        config = VitConfig(**description["vit"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise BadInput(
+            f"{sidecar}: field vit cannot be read ({error}); restore it with git checkout weights."
+        ) from None
+    try:
+        tensors = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BadInput(f"{path} is damaged ({error}); restore it with git checkout weights.") from None
+    net = SpecViT(config)
+    load_state(net, tensors, path)
+    return net.eval(), description

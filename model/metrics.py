@@ -1,0 +1,47 @@
+"""R2, RMSE, MAE, bias and NMAD with bootstrap intervals.
+
+With d = predicted - true over a slice: bias = mean d; RMSE = sqrt(mean d^2); MAE = mean |d|;
+R2 = 1 - sum d^2 / sum (true - mean true)^2 within the slice; NMAD = 1.4826 median |d - median d|.
+"""
+
+import numpy as np
+
+NAMES = ("r2", "rmse", "mae", "bias", "nmad")
+
+
+def r2(truth: np.ndarray, predicted: np.ndarray) -> float:
+    """Coefficient of determination of predicted (n,) for truth (n,)."""
+    residual = np.square(predicted - truth, dtype=np.float64).sum()
+    return float(1 - residual / np.square(truth - truth.mean(dtype=np.float64), dtype=np.float64).sum())
+
+
+def metrics(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """(..., 5) values of ``NAMES`` over the last axis of truth and predicted (..., n)."""
+    d = predicted - truth
+    square = np.square(d).mean(-1)
+    spread = np.square(truth - truth.mean(-1, keepdims=True)).mean(-1)
+    nmad = 1.4826 * np.median(np.abs(d - np.median(d, -1, keepdims=True)), -1)
+    return np.stack([1 - square / spread, np.sqrt(square), np.abs(d).mean(-1), d.mean(-1), nmad], -1)
+
+
+def bootstrap(truth: np.ndarray, predicted: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
+    """(3, 5): values of ``NAMES`` and their 2.5 % and 97.5 % percentiles over resampled stars.
+
+    Args:
+        truth: (n,) log g.
+        predicted: (n,) log g.
+    """
+    rng = np.random.default_rng(seed)
+    n = len(truth)
+    rows = []
+    for start in range(0, resamples, 100):
+        pick = rng.integers(0, n, (min(100, resamples - start), n))
+        rows.append(metrics(truth[pick], predicted[pick]))
+    lo, hi = np.percentile(np.concatenate(rows), [2.5, 97.5], axis=0)
+    return np.stack([metrics(truth, predicted), lo, hi])
+
+
+def coverage(truth: np.ndarray, predicted: np.ndarray, sigma: np.ndarray) -> tuple[float, float]:
+    """Shares of stars within 1 and 1.96 sigma of the truth (nominal 0.683 and 0.95)."""
+    z = np.abs(predicted - truth) / sigma
+    return float((z <= 1).mean()), float((z <= 1.959964).mean())

@@ -1,0 +1,141 @@
+"""The stages of a run: train SpecViT, train and fit the baselines. Each is resumed or skipped when done."""
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import torch
+
+from model import provenance
+from model.baselines import mlp
+from model.baselines.boosting import Boosting
+from model.baselines.ridge import Ridge
+from model.config import RunConfig
+from model.simulator import Batch, Simulator, fixed_set
+from model.train import Trainer, TrainConfig
+from model.vit import Scaler, SpecViT
+from site_builder.contract.io import dumps, write_atomic
+
+# magnitudes that the main experiment is judged on, narrower than those trained on (DESIGN: 20.5 to 22.5)
+TEST_LEVELS = {"pfs-mr": (20.5, 22.5), "lamost": None}
+
+
+@dataclass
+class Pipeline:
+    """One run in its folder.
+
+    Attributes:
+        config: what to do.
+        folder: where checkpoints and logs go; a second call continues there.
+    """
+
+    config: RunConfig
+    folder: Path
+
+    @cached_property
+    def simulator(self) -> Simulator:
+        """Simulator of the run's instrument."""
+        return Simulator.of(self.config.instrument)
+
+    @cached_property
+    def validation(self) -> Batch:
+        """Fixed validation set."""
+        return fixed_set(
+            self.simulator, self.config.validation_spectra, "validation", TEST_LEVELS[self.config.instrument]
+        )
+
+    def _note(self, name: str, seconds: float) -> None:
+        """Remember what code made a stage, and how long it took."""
+        commit, dirty = provenance.commit()
+        note = {"commit": commit, "dirty": dirty, "seconds": round(seconds, 2)}
+        write_atomic(self.folder / f"{name}.stage.json", dumps(note))
+
+    def _trainer(self, net: torch.nn.Module, training: TrainConfig, name: str) -> Trainer:
+        return Trainer(net, self.simulator, training, self.validation, self.folder, name)
+
+    def specvit(self) -> tuple[SpecViT, Trainer]:
+        """The trained SpecViT (trained now, continued, or loaded)."""
+        torch.manual_seed(self.config.seed)
+        net = SpecViT(self.config.vit)
+        trainer = self._trainer(net, self.config.training, "specvit")
+        if not trainer.path.exists():
+            self._note("specvit", 0)
+        trainer.run()
+        return net.eval(), trainer
+
+    def mlp(self) -> tuple[mlp.MLP, Trainer]:
+        """The trained MLP."""
+        net = mlp.build(self.config.vit.n_pixels, self.config.mlp_hidden, self.config.seed)
+        trainer = self._trainer(net, self.config.mlp_training, "mlp")
+        trainer.run()
+        return net.eval(), trainer
+
+    @cached_property
+    def scaler(self) -> Scaler:
+        """Input scaling for the baselines that are not networks: the same as the networks'."""
+        from model.train import fit_scaler
+
+        holder = torch.nn.Module()
+        holder.scaler = Scaler(self.config.vit.n_pixels)
+        fit_scaler(holder, self.simulator, self.config.seed)
+        return holder.scaler
+
+    def ridge(self) -> tuple[Ridge, float]:
+        """Fitted Ridge and the seconds that fitting took."""
+        path = self.folder / "ridge.npz"
+        if not path.exists():
+            started = time.perf_counter()
+            c = self.config
+            Ridge.fit(self.simulator, self.scaler, self.validation, c.ridge_spectra, c.seed).save(path)
+            self._note("ridge", time.perf_counter() - started)
+        return Ridge.load(path, self.scaler), self._seconds("ridge")
+
+    def boosting(self) -> tuple[Boosting, float]:
+        """Fitted LightGBM and the seconds that fitting took."""
+        path = self.folder / "lightgbm.txt"
+        if not path.exists():
+            started = time.perf_counter()
+            c = self.config
+            Boosting.fit(self.simulator, self.scaler, self.validation, c.boosting_spectra, c.seed).save(path)
+            self._note("lightgbm", time.perf_counter() - started)
+        return Boosting.load(path, self.simulator, self.scaler, self.config.seed), self._seconds("lightgbm")
+
+    def _seconds(self, name: str) -> float:
+        import json
+
+        return float(json.loads((self.folder / f"{name}.stage.json").read_bytes())["seconds"])
+
+    def fit_all(self) -> None:
+        """Every stage, cheapest first where nothing depends on the order."""
+        self.ridge()
+        self.boosting()
+        self.mlp()
+        self.specvit()
+
+
+def smaller(config: RunConfig, factor: int) -> RunConfig:
+    """The same run with every count divided by ``factor`` (tests)."""
+
+    def cut(value: int, least: int) -> int:
+        return max(least, value // factor)
+
+    def shorter(t: TrainConfig) -> TrainConfig:
+        return replace(
+            t,
+            presentations=cut(t.presentations, 2 * t.batch_size),
+            log_every=cut(t.log_every, t.batch_size),
+            checkpoint_every=cut(t.checkpoint_every, t.batch_size),
+        )
+
+    return replace(
+        config,
+        training=shorter(config.training),
+        mlp_training=shorter(config.mlp_training),
+        ridge_spectra=cut(config.ridge_spectra, 500),
+        boosting_spectra=cut(config.boosting_spectra, 500),
+        validation_spectra=cut(config.validation_spectra, 200),
+        test_spectra=cut(config.test_spectra, 300),
+        curve_spectra=cut(config.curve_spectra, 600),
+        bootstrap=cut(config.bootstrap, 50),
+    )

@@ -1,0 +1,257 @@
+"""The one training loop: fresh spectra with fresh noise for every presentation, resumed exactly.
+
+Batch k of a run is drawn from a generator seeded by (seed, "train", k), and a checkpoint holds weights,
+optimiser, step and history; so a run that is killed and resumed ends with bit-identical weights (CPU,
+same number of threads).
+"""
+
+import json
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from torch import Tensor, nn
+
+from model.checkpoint import load_checkpoint, load_state, save_checkpoint
+from model.metrics import r2
+from model.simulator import Batch, Simulator, generator
+from site_builder.contract import BadInput
+from site_builder.contract.schema import Curve
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Recipe of one training."""
+
+    presentations: int  # spectra shown, each drawn afresh
+    batch_size: int = 256
+    learning_rate: float = 3e-4  # peak of the schedule
+    warmup: int = 25_600  # presentations of linear warm-up, then cosine to zero
+    weight_decay: float = 0.01
+    loss: Literal["mse", "huber"] = "huber"  # of log g in units of the prior's standard deviation
+    huber_delta: float = 0.5
+    clip: float = 1.0  # largest gradient norm
+    log_every: int = 51_200  # presentations between validations
+    checkpoint_every: int = 51_200  # presentations between checkpoints
+    seed: int = 0
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps."""
+        return math.ceil(self.presentations / self.batch_size)
+
+
+def fit_scaler(net: nn.Module, simulator: Simulator, seed: int, n: int = 2048) -> Tensor:
+    """Set input and output scales from clean training spectra; returns their scaled inputs (n, pixels).
+
+    Inputs are centred on the mean spectrum and divided by the noise it has in the middle of the range of
+    magnitudes or S/N; outputs are centred and scaled by the prior of log g.
+    """
+    g = generator(seed, "scaler")
+    clean = simulator.instrument.normalise(simulator.clean(simulator.draw_labels(n, g)))
+    lo, hi = simulator.level_range
+    middle = (lo + hi) / 2 if simulator.prior.magnitude else math.sqrt(lo * hi)
+    mean = clean.mean(0)
+    scaler = net.scaler
+    scaler.mean.copy_(mean)
+    scaler.sigma.copy_(simulator.instrument.noise.sigma(mean[None], torch.tensor([middle]))[0])
+    scaler.used.copy_(simulator.instrument.used.float())
+    a, b = simulator.prior.logg
+    scaler.label.copy_(torch.tensor([(a + b) / 2, (b - a) / math.sqrt(12)]))
+    return scaler.inputs(clean)
+
+
+def losses(raw: Tensor, target: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+    """Loss of the mean, and Gaussian likelihood of its error (which trains sigma alone), both scalar.
+
+    The mean is detached in the second, so that a large sigma cannot excuse a poor mean.
+    """
+    mean, log_sigma = raw[:, 0], raw[:, 1].clamp(-7, 3)
+    point = F.mse_loss(mean, target) if config.loss == "mse" else F.huber_loss(mean, target, delta=config.huber_delta)
+    z = (target - mean.detach()) * torch.exp(-log_sigma)
+    return point, (0.5 * z**2 + log_sigma).mean()
+
+
+def rate(step: int, config: TrainConfig) -> float:
+    """Learning rate of a step: linear warm-up, then half a cosine to zero."""
+    warm = max(1, min(config.warmup // config.batch_size, config.steps // 10))
+    if step < warm:
+        return config.learning_rate * (step + 1) / warm
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+
+
+@torch.no_grad()
+def predict(net: nn.Module, flux: Tensor, batch: int = 1000) -> tuple[Tensor, Tensor]:
+    """(log g, sigma), (n,) dex each, of normalised flux (n, pixels)."""
+    was_training = net.training
+    net.eval()
+    parts = [net.scaler.outputs(net(f)[0]) for f in flux.split(batch)]
+    net.train(was_training)
+    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+
+
+@torch.no_grad()
+def validate(net: nn.Module, validation: Batch, config: TrainConfig) -> dict[str, float]:
+    """val_loss (scaled units), val_r2 and val_mae (dex) on a fixed set."""
+    logg, _ = predict(net, validation.flux)
+    truth = validation.labels[:, 1]
+    raw = torch.stack([net.scaler.targets(logg), torch.zeros_like(logg)], 1)
+    point, _ = losses(raw, net.scaler.targets(truth), config)
+    return {
+        "val_loss": float(point),
+        "val_r2": r2(truth.numpy(), logg.numpy()),
+        "val_mae": float((logg - truth).abs().mean()),
+    }
+
+
+@torch.no_grad()
+def calibrate(net: nn.Module, validation: Batch) -> None:
+    """Scale sigma so that errors on the validation set have unit variance in units of it."""
+    logg, sigma = predict(net, validation.flux)
+    z = (validation.labels[:, 1] - logg) / sigma
+    net.scaler.calibration.mul_(z.square().mean().sqrt())
+
+
+@contextmanager
+def progress_bar(title: str, total: int) -> Iterator[Any]:
+    """Yields update(done, text); draws a bar on a terminal only."""
+    columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TimeElapsedColumn())
+    with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[text]}")) as bar:
+        bar.disable = not bar.console.is_terminal
+        task = bar.add_task(title, total=total, text="")
+        yield lambda done, text: bar.update(task, completed=done, text=text)
+
+
+class Trainer:
+    """One network in training.
+
+    Args:
+        net: a module with ``scaler``, returning (raw (B, 2), activations) of flux (B, pixels).
+        folder: where ``<name>.ckpt`` and ``<name>.jsonl`` go.
+    """
+
+    def __init__(
+        self, net: nn.Module, simulator: Simulator, config: TrainConfig, validation: Batch, folder: Path, name: str
+    ) -> None:
+        self.net, self.simulator, self.config, self.validation = net, simulator, config, validation
+        self.name = name
+        self.path = folder / f"{name}.ckpt"
+        self.log = folder / f"{name}.jsonl"
+        decay = [p for p in net.parameters() if p.dim() > 1]
+        rest = [p for p in net.parameters() if p.dim() <= 1]
+        self.optimiser = torch.optim.AdamW(
+            [{"params": decay}, {"params": rest, "weight_decay": 0.0}],
+            lr=config.learning_rate,
+            weight_decay=config.weight_decay,
+            fused=True,
+        )
+        self.step = 0
+        self.seconds = 0.0
+        self.history: list[dict[str, float]] = []
+
+    def save(self) -> None:
+        """Write the checkpoint."""
+        save_checkpoint(
+            self.path,
+            {
+                "net": self.net.state_dict(),
+                "optimiser": self.optimiser.state_dict(),
+                "step": self.step,
+                "seconds": self.seconds,
+                "history": self.history,
+                "config": asdict(self.config),
+            },
+        )
+
+    def resume(self) -> bool:
+        """Continue from the checkpoint if there is one.
+
+        Raises:
+            BadInput: it is damaged, or belongs to another architecture or recipe.
+        """
+        if not self.path.exists():
+            return False
+        state = load_checkpoint(self.path)
+        for key, value in asdict(self.config).items():
+            if state.get("config", {}).get(key) != value:
+                raise BadInput(
+                    f"{self.path}: field config.{key} is {state.get('config', {}).get(key)} but this run has {value}; "
+                    "run with the same recipe, or delete the file to start afresh."
+                )
+        load_state(self.net, state["net"], self.path)
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        lines = "".join(json.dumps(row) + "\n" for row in self.history)
+        self.log.write_text(lines)
+        return True
+
+    def train_step(self) -> Tensor:
+        """One optimiser step on a fresh batch; returns the loss of the mean."""
+        c = self.config
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate(self.step, c)
+        batch = self.simulator.batch(c.batch_size, c.seed, "train", self.step)
+        raw, _ = self.net(batch.flux)
+        point, spread = losses(raw, self.net.scaler.targets(batch.labels[:, 1]), c)
+        self.optimiser.zero_grad()
+        (point + 0.1 * spread).backward()
+        torch.nn.utils.clip_grad_norm_(self.net.parameters(), c.clip)
+        self.optimiser.step()
+        self.step += 1
+        return point.detach()
+
+    def run(self) -> None:
+        """Train to the end, logging and saving on the way, then calibrate sigma."""
+        c = self.config
+        if not self.resume():
+            components = fit_scaler(self.net, self.simulator, c.seed)
+            if getattr(getattr(self.net, "config", None), "embedding_init", None) == "pca":
+                self.net.embedding.start_from_components(components)
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            self.log.unlink(missing_ok=True)
+        if self.step >= c.steps:
+            return
+        self.net.train()
+        with progress_bar(self.name, c.steps) as show:
+            started, before, total, count = time.perf_counter(), self.seconds, torch.zeros(()), 0
+            while self.step < c.steps:
+                total += self.train_step()
+                count += 1
+                done = self.step == c.steps
+                if done:
+                    calibrate(self.net, self.validation)
+                if done or self.step % max(1, c.log_every // c.batch_size) == 0:
+                    self.seconds = before + time.perf_counter() - started
+                    row = {
+                        "presentations": self.step * c.batch_size,
+                        "seconds": round(self.seconds, 2),
+                        "learning_rate": rate(self.step - 1, c),
+                        "train_loss": float(total) / count,
+                        **validate(self.net, self.validation, c),
+                    }
+                    self.history.append(row)
+                    with self.log.open("a") as handle:
+                        handle.write(json.dumps(row) + "\n")
+                        handle.flush()
+                        os.fsync(handle.fileno())
+                    show(self.step, f"val R2 {row['val_r2']:.4f}, {row['presentations'] / self.seconds:.0f}/s")
+                    total, count = torch.zeros(()), 0
+                if done or self.step % max(1, c.checkpoint_every // c.batch_size) == 0:
+                    self.seconds = before + time.perf_counter() - started
+                    self.save()
+        self.net.eval()
+
+
+def curve(name: str, history: list[dict[str, float]]) -> Curve:
+    """Training curve as the contract has it."""
+    columns = {k: [row[k] for row in history] for k in Curve.model_fields if k != "model"}
+    columns["presentations"] = [int(v) for v in columns["presentations"]]
+    return Curve(model=name, **{k: v if k == "presentations" else [round(x, 6) for x in v] for k, v in columns.items()})

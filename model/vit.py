@@ -1,0 +1,247 @@
+"""SpecViT: a Vision Transformer for one-dimensional spectra; the whole network in this file.
+
+A spectrum is cut into patches; each patch becomes a token; a CLS token and learned positions are added;
+pre-norm transformer layers let the tokens exchange what they know; a linear head reads log g and its
+uncertainty off the CLS token (or the mean of all).
+
+References:
+    Vaswani et al. 2017, arXiv 1706.03762 (attention); Dosovitskiy et al. 2021, arXiv 2010.11929 (ViT);
+    Xiong et al. 2020, arXiv 2002.04745 (pre-norm); Abnar & Zuidema 2020, arXiv 2005.00928 (rollout).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from site_builder.contract import BadInput
+
+
+@dataclass(frozen=True)
+class VitConfig:
+    """Shape of a SpecViT."""
+
+    n_pixels: int = 4096  # pixels of a spectrum; a multiple of patch_size
+    patch_size: int = 16  # pixels of a patch
+    width: int = 384  # length of a token
+    depth: int = 6  # transformer layers
+    heads: int = 6  # attention heads of a layer; width is a multiple of it
+    mlp_ratio: int = 4  # hidden width of a layer's MLP, in units of width
+    embedding: Literal["shared", "per-position"] = "shared"  # one Conv1D filter bank, or one matrix per patch
+    embedding_init: Literal["random", "pca"] = "random"  # pca: leading components of clean training spectra
+    pool: Literal["cls", "mean"] = "cls"  # what the head reads
+
+    def __post_init__(self) -> None:
+        for a, b in (("n_pixels", "patch_size"), ("width", "heads")):
+            if getattr(self, a) % getattr(self, b):
+                raise BadInput(f"model: field {a} ({getattr(self, a)}) is no multiple of {b} ({getattr(self, b)}).")
+        if self.embedding_init == "pca" and self.embedding != "per-position":
+            raise BadInput("model: field embedding_init is pca, which needs embedding per-position; change one.")
+
+    @property
+    def n_patches(self) -> int:
+        """Patches of a spectrum."""
+        return self.n_pixels // self.patch_size
+
+
+class Scaler(nn.Module):
+    """Input and output scales, stored with the weights so that a checkpoint is complete.
+
+    Inputs: (flux - mean) / sigma per pixel, unused pixels 0. Outputs: log g = centre + scale * raw;
+    sigma is multiplied by ``calibration``, measured on the validation set.
+    """
+
+    mean: Tensor
+    sigma: Tensor
+    used: Tensor
+    label: Tensor
+    calibration: Tensor
+
+    def __init__(self, n_pixels: int) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(n_pixels))
+        self.register_buffer("sigma", torch.ones(n_pixels))
+        self.register_buffer("used", torch.ones(n_pixels))
+        self.register_buffer("label", torch.tensor([0.0, 1.0]))
+        self.register_buffer("calibration", torch.tensor(1.0))
+
+    def inputs(self, flux: Tensor) -> Tensor:
+        """Network input of normalised flux (B, pixels)."""
+        return (flux - self.mean) / self.sigma * self.used
+
+    def outputs(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """(log g, sigma) in dex, (B,) each, of raw outputs (B, 2) = (mean, log sigma)."""
+        centre, scale = self.label
+        return centre + scale * raw[:, 0], self.calibration * scale * raw[:, 1].clamp(-7, 3).exp()
+
+    def targets(self, logg: Tensor) -> Tensor:
+        """Raw target of log g (B,)."""
+        return (logg - self.label[0]) / self.label[1]
+
+
+class PatchEmbedding(nn.Module):
+    """(B, pixels) -> (B, patches, width)."""
+
+    def __init__(self, c: VitConfig) -> None:
+        super().__init__()
+        self.config = c
+        n = 1 if c.embedding == "shared" else c.n_patches
+        self.weight = nn.Parameter(torch.randn(n, c.patch_size, c.width) * c.patch_size**-0.5)
+        self.bias = nn.Parameter(torch.zeros(n, c.width))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Linear map of each patch: shared (a Conv1D with stride = kernel) or one per position."""
+        c = self.config
+        patches = x.view(-1, c.n_patches, c.patch_size)
+        if c.embedding == "shared":
+            return patches @ self.weight[0] + self.bias[0]
+        return torch.baddbmm(self.bias[:, None], patches.transpose(0, 1), self.weight).transpose(0, 1)
+
+    @torch.no_grad()
+    def start_from_components(self, x: Tensor) -> None:
+        """Start as a Wiener filter: principal directions of clean spectra, each weighed by its signal.
+
+        Half of a token's columns are the patch's part of components of the *whole* spectrum, so that a plain
+        average over tokens (what untrained attention does) is a projection on those; the other half are the
+        components of the patch alone. A direction whose signal has variance v in units of the noise is
+        multiplied by v / (v + 1), so that tokens start nearly free of noise.
+
+        Args:
+            x: (n, pixels) clean training spectra, centred and in units of the noise.
+        """
+        c = self.config
+        half = c.width // 2
+        whole, gain = _components(x, half)
+        whole = (whole * gain[:, None] * c.n_patches**0.5).view(-1, c.n_patches, c.patch_size)
+        self.weight.mul_(0.1)
+        self.weight[:, :, : len(whole)] = whole.permute(1, 2, 0)
+        for i, patch in enumerate(x.view(len(x), c.n_patches, c.patch_size).unbind(1)):
+            own, gain = _components(patch, c.width - half)
+            self.weight[i, :, half : half + len(own)] = (own * gain[:, None]).T
+
+
+def _components(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """First principal directions (k, pixels) of x (n, pixels), and their Wiener gains (k,)."""
+    _, s, v = torch.linalg.svd(x - x.mean(0), full_matrices=False)
+    variance = s[:k] ** 2 / len(x)
+    return v[:k], variance / (variance + 1)
+
+
+class Attention(nn.Module):
+    """Multi-head self-attention with a fused path (training) and an explicit one (export)."""
+
+    def __init__(self, c: VitConfig) -> None:
+        super().__init__()
+        self.heads = c.heads
+        self.qkv = nn.Linear(c.width, 3 * c.width)
+        self.out = nn.Linear(c.width, c.width)
+
+    def forward(self, x: Tensor, explicit: bool = False) -> tuple[Tensor, Tensor | None]:
+        """(B, T, width) -> the same, and the weights (B, heads, T, T) if ``explicit``."""
+        b, t, w = x.shape
+        q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        weights = None
+        if explicit:
+            weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
+            y = weights @ v
+        else:
+            y = F.scaled_dot_product_attention(q, k, v)
+        return self.out(y.transpose(1, 2).reshape(b, t, w)), weights
+
+
+class Layer(nn.Module):
+    """Pre-norm transformer layer."""
+
+    def __init__(self, c: VitConfig) -> None:
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(c.width), nn.LayerNorm(c.width)
+        self.attention = Attention(c)
+        self.mlp = nn.Sequential(
+            nn.Linear(c.width, c.mlp_ratio * c.width), nn.GELU(), nn.Linear(c.mlp_ratio * c.width, c.width)
+        )
+
+    def forward(self, x: Tensor, explicit: bool = False) -> tuple[Tensor, Tensor | None]:
+        """(B, T, width) -> the same, and the attention weights if ``explicit``."""
+        y, weights = self.attention(self.norm1(x), explicit)
+        x = x + y
+        return x + self.mlp(self.norm2(x)), weights
+
+
+class SpecViT(nn.Module):
+    """Spectrum -> raw (mean, log sigma) of log g; ``scaler`` turns raw outputs into dex."""
+
+    def __init__(self, config: VitConfig) -> None:
+        super().__init__()
+        self.config = c = config
+        self.scaler = Scaler(c.n_pixels)
+        self.embedding = PatchEmbedding(c)
+        self.cls = nn.Parameter(torch.zeros(1, 1, c.width)) if c.pool == "cls" else None
+        self.position = nn.Parameter(torch.randn(1, c.n_patches + (c.pool == "cls"), c.width) * 0.02)
+        self.layers = nn.ModuleList(Layer(c) for _ in range(c.depth))
+        self.norm = nn.LayerNorm(c.width)
+        self.head = nn.Linear(c.width, 2)
+        for layer in self.layers:  # small residual branches at the start keep deep pre-norm stacks stable
+            nn.init.normal_(layer.attention.out.weight, std=0.02 * (2 * c.depth) ** -0.5)
+            nn.init.normal_(layer.mlp[2].weight, std=0.02 * (2 * c.depth) ** -0.5)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
+        """Raw prediction and named activations of normalised flux.
+
+        Args:
+            flux: (B, pixels) as ``Instrument.normalise`` returns it.
+            explicit: compute attention by an explicit softmax and return it.
+
+        Returns:
+            raw (B, 2) = (mean, log sigma) in scaled units, and activations: ``embedding`` (B, patches,
+            width), ``layer0`` ... (B, tokens, width), ``attention0`` ... (B, heads, tokens, tokens) if
+            explicit, ``pooled`` (B, width).
+        """
+        activations: dict[str, Any] = {}
+        x = activations["embedding"] = self.embedding(self.scaler.inputs(flux))
+        if self.cls is not None:
+            x = torch.cat([self.cls.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
+        x = x + self.position
+        for i, layer in enumerate(self.layers):
+            x, weights = layer(x, explicit)
+            activations[f"layer{i}"] = x
+            if weights is not None:
+                activations[f"attention{i}"] = weights
+        x = self.norm(x)
+        pooled = activations["pooled"] = x[:, 0] if self.cls is not None else x.mean(1)
+        return self.head(pooled), activations
+
+
+def rollout(attention: list[Tensor], has_cls: bool) -> Tensor:
+    """Attention rollout (Abnar & Zuidema 2020) from the pooled output to the patches.
+
+    Args:
+        attention: per layer (heads, T, T).
+
+    Returns:
+        (patches,) shares that sum to 1.
+    """
+    t = attention[0].shape[-1]
+    flow = torch.eye(t, dtype=attention[0].dtype)
+    for layer in attention:
+        mixed = 0.5 * (layer.mean(0) + torch.eye(t, dtype=flow.dtype))
+        flow = mixed @ flow
+    share = flow[0, 1:] if has_cls else flow.mean(0)
+    return share / share.sum()
+
+
+PRESETS: dict[str, VitConfig] = {
+    # the published architecture: 256 patches of 16 pixels through one Conv1D
+    "specvit-s": VitConfig(),
+    # few wide tokens, one embedding matrix per position: what two CPU cores can train well
+    "specvit-ti": VitConfig(
+        patch_size=256, width=128, depth=4, heads=4, embedding="per-position", embedding_init="pca"
+    ),
+    # minutes on two cores; for tests and for the whole chain in small
+    "specvit-nano": VitConfig(
+        patch_size=256, width=48, depth=2, heads=3, embedding="per-position", embedding_init="pca"
+    ),
+}
