@@ -102,8 +102,9 @@ def main() -> int:
     mode.add_argument("--check", action="store_true", help="say whether README.md agrees with the results")
     mode.add_argument("--write", action="store_true", help="write the tables again")
     parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR")
+    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", metavar="FILE")
     args = parser.parse_args()
-    path = ROOT / "README.md"
+    path = args.readme
     old = path.read_text(encoding="utf-8")
     try:
         new = render(old, args.results)
@@ -113,7 +114,7 @@ def main() -> int:
     if args.write:
         path.write_text(new, encoding="utf-8")
     elif new != old:
-        print("README.md does not agree with results/; run make readme.", file=sys.stderr)
+        print(f"{path} does not agree with {args.results}; run make readme.", file=sys.stderr)
         return 1
     return 0
 

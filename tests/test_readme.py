@@ -1,16 +1,19 @@
 """The tables of README.md are those of ``results/``."""
 
+import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from factory import make_results
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "docs/readme_tables.py"
 
 
-def run(*args: str) -> subprocess.CompletedProcess[str]:
+def run(*args: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, SCRIPT, *args], check=False, capture_output=True, text=True)
 
 
@@ -19,34 +22,47 @@ def test_readme_agrees_with_results():
     assert done.returncode == 0, done.stderr
 
 
-def test_readme_differs_from_changed_results(tmp_path: Path):
-    """A changed number in a copy of the results is noticed, or refused because its hash is not the listed one."""
-    import hashlib
-    import json
-    import shutil
+@pytest.fixture
+def written(tmp_path: Path) -> tuple[Path, Path]:
+    """A README whose tables were written from made-up results, and those results."""
+    make_results(tmp_path / "results")
+    readme = tmp_path / "README.md"
+    readme.write_text((ROOT / "README.md").read_text())
+    done = run("--write", "--readme", readme, "--results", tmp_path / "results")
+    assert done.returncode == 0, done.stderr
+    return readme, tmp_path / "results"
 
-    shutil.copytree(ROOT / "results", tmp_path / "results")
-    index_path = tmp_path / "results/index.json"
-    index = json.loads(index_path.read_text())
-    prefix = f"runs/{index['main_run']}/metrics."
-    entry = next(e for e in index["files"] if e["path"].startswith(prefix))
-    path = tmp_path / "results" / entry["path"]
+
+def test_tables_hold_every_model_and_run(written):
+    readme, results = written
+    text = readme.read_text()
+    index = json.loads((results / "index.json").read_text())
+    runs = [json.loads((results / e["path"]).read_text()) for e in index["files"] if e["kind"] == "run"]
+    main = next(r for r in runs if r["provenance"]["run"] == index["main_run"])
+    assert all(f"\n| {model['title']} | " in text for model in main["models"])
+    assert all(f"\n| `{r['provenance']['command']}` | " in text for r in runs)
+    assert run("--check", "--readme", readme, "--results", results).returncode == 0
+
+
+def test_changed_number_is_noticed(written):
+    """A number changed in the results is refused because of its hash, or else differs from the README."""
+    readme, results = written
+    index = json.loads((results / "index.json").read_text())
+    entry = next(e for e in index["files"] if e["path"].startswith(f"runs/{index['main_run']}/metrics."))
+    path = results / entry["path"]
     content = json.loads(path.read_text())
-    row = next(r for r in content["rows"] if r["slice"] == "all")
-    for key in ("value", "hi"):
-        row["r2"][key] = 0.9999
+    next(r for r in content["rows"] if r["slice"] == "all")["r2"] = {"value": 0.9999, "lo": 0.0, "hi": 1.0}
     path.write_text(json.dumps(content))
-    args = ("--check", "--results", str(tmp_path / "results"))
-    refused = run(*args)
+    refused = run("--check", "--readme", readme, "--results", results)
     assert refused.returncode == 2
     assert "sha256" in refused.stderr
     entry["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
-    index_path.write_text(json.dumps(index))
-    assert run(*args).returncode == 1
+    (results / "index.json").write_text(json.dumps(index))
+    assert run("--check", "--readme", readme, "--results", results).returncode == 1
 
 
 @pytest.mark.parametrize("results", ["nowhere", "tests"])
-def test_readme_tables_refuse_a_folder_without_results(results):
-    done = run("--check", "--results", str(ROOT / results))
+def test_folder_without_results_is_refused_in_one_sentence(results):
+    done = run("--check", "--results", ROOT / results)
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

@@ -1,7 +1,10 @@
 """The repository agrees with itself: data hashes, versions, documented commands, workflows."""
 
+import ast
 import hashlib
+import importlib.metadata
 import importlib.util
+import itertools
 import json
 import re
 import subprocess
@@ -18,6 +21,11 @@ PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
+
+
+def normal(name: str) -> str:
+    """A distribution's name as package indexes write it."""
+    return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def tracked() -> list[str]:
@@ -66,11 +74,43 @@ def test_version_is_the_same_everywhere():
 def test_every_dependency_is_pinned_in_constraints():
     lines = [x for x in (ROOT / "constraints.txt").read_text().splitlines() if not x.startswith("#")]
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+==[0-9][A-Za-z0-9.]*", line) for line in lines)
-    pins = {re.sub(r"[-_.]+", "-", line.partition("==")[0]).lower(): line.partition("==")[2] for line in lines}
-    extras = PYPROJECT["project"]["optional-dependencies"]
-    for requirement in [*PYPROJECT["project"]["dependencies"], *extras["model"], *extras["test"]]:
-        assert re.match(r"[a-z0-9-]+", requirement)[0] in pins, requirement
-    assert f"torch=={pins['torch']}" in extras["model"]
+    pins = {normal(line.partition("==")[0]): line.partition("==")[2] for line in lines}
+    assert declared("model", "test") <= set(pins)
+    assert f"torch=={pins['torch']}" in PYPROJECT["project"]["optional-dependencies"]["model"]
+
+
+def imported_packages(*folders: str) -> dict[str, str]:
+    """Third-party top-level modules imported below folders, each with one file that imports it."""
+    found = {}
+    for path in (p for folder in folders for p in sorted((ROOT / folder).rglob("*.py"))):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+                names.append(node.module)
+            found |= {name.partition(".")[0]: str(path.relative_to(ROOT)) for name in names}
+    ours = {"model", "site_builder", "tests", *(p.stem for p in (ROOT / "tests").glob("*.py"))}
+    return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | ours}
+
+
+def declared(*extras: str) -> set[str]:
+    project = PYPROJECT["project"]
+    lists = [project["dependencies"], *(project["optional-dependencies"][extra] for extra in extras)]
+    return {normal(re.match(r"[A-Za-z0-9._-]+", x)[0]) for x in itertools.chain(*lists)}
+
+
+@pytest.mark.parametrize(
+    ("folder", "extras"), [("site_builder", ()), ("model", ("model",)), ("tests", ("model", "test"))]
+)
+def test_every_import_is_a_declared_dependency(folder, extras):
+    distributions = importlib.metadata.packages_distributions()
+    for name, path in imported_packages(folder).items():
+        assert {normal(d) for d in distributions[name]} & declared(*extras), f"{path} imports {name}"
+
+
+def test_every_core_dependency_is_imported():
+    distributions = importlib.metadata.packages_distributions()
+    used = {normal(d) for name in imported_packages("site_builder", "model") for d in distributions[name]}
+    assert declared("model") <= used
 
 
 def test_builder_needs_neither_torch_nor_model():
