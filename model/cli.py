@@ -1,16 +1,23 @@
 """Command line of the backend: ``python -m model COMMAND``; bad input is one sentence and exit code 2."""
 
+import io
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+import numpy as np
 import torch
 import tyro
 
 from model.config import run_config
-from model.pipeline import Pipeline
+from model.export import check_results_folder, export
+from model.instruments import lamost_axis
+from model.pipeline import Pipeline, smaller
+from model.surveys import lamost
 from site_builder.contract import BadInput
+from site_builder.contract.io import write_atomic
 
 Stage = Literal["all", "specvit", "mlp", "ridge", "lightgbm"]
 
@@ -47,10 +54,64 @@ class Train:
         stages[self.stage]()
 
 
+@dataclass
+class Run:
+    """Train, evaluate and export one preset on both instruments: the whole chain in one command."""
+
+    preset: str = "specvit-nano"
+    """specvit-s, specvit-ti or specvit-nano"""
+    out: Path | None = None
+    """results folder, replaced as a whole (default: results-PRESET)"""
+    weights: Path | None = None
+    """folder that the trained weights are written to"""
+    seed: int = 0
+    """seed that all random streams derive from"""
+    runs: Path = Path("runs")
+    """folder of checkpoints and logs; a second call continues there"""
+    threads: int = 2
+    """processor threads; resuming is bit-exact with the same number"""
+    scale_down: int = 1
+    """divide every number of spectra by this (to try the chain)"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        torch.set_num_threads(self.threads)
+        out = self.out or Path(f"results-{self.preset}")
+        configs = [run_config(self.preset, i, self.seed) for i in ("pfs-mr", "lamost")]
+        if self.scale_down > 1:
+            configs = [smaller(c, self.scale_down) for c in configs]
+        check_results_folder(out)
+        if not lamost.available():
+            print(f"observed spectra not found in {lamost.observed_folder()}: the real stars are left out")
+        pipelines = [Pipeline(c, self.runs / c.run_id) for c in configs]
+        command = f"python -m model run --preset {self.preset}" + (f" --seed {self.seed}" if self.seed else "")
+        export(pipelines, out, command, self.weights)
+        print(f"results written to {out}; python build.py --results {out} makes the site")
+
+
+@dataclass
+class LamostNoise:
+    """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
+
+    out: Path = Path("data/lamost_relative_noise.npz")
+    """file to write; add its new hash to data/manifest.json"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        axis = lamost_axis()
+        wave = 10 ** (axis.start + axis.step * np.arange(axis.n))
+        buffer = io.BytesIO()
+        np.savez(buffer, wave_vac=wave, shape=lamost.relative_noise(wave).astype(np.float32))
+        write_atomic(self.out, buffer.getvalue())
+
+
+COMMANDS: dict[str, Callable[..., Any]] = {"run": Run, "train": Train, "lamost-noise": LamostNoise}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run a command; returns the exit code."""
     command = tyro.extras.subcommand_cli_from_dict(
-        {"train": Train}, prog="python -m model", description=__doc__, args=arguments
+        COMMANDS, prog="python -m model", description=__doc__, args=arguments
     )
     try:
         command.run()

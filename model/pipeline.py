@@ -1,5 +1,6 @@
 """The stages of a run: train SpecViT, train and fit the baselines. Each is resumed or skipped when done."""
 
+import json
 import time
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -13,8 +14,8 @@ from model.baselines.boosting import Boosting
 from model.baselines.ridge import Ridge
 from model.config import RunConfig
 from model.simulator import Batch, Simulator, fixed_set
-from model.train import Trainer, TrainConfig
-from model.vit import Scaler, SpecViT
+from model.train import TrainConfig, Trainer, fit_scaler
+from model.vit import Network, Scaler, SpecViT
 from site_builder.contract.io import dumps, write_atomic
 
 # magnitudes that the main experiment is judged on, narrower than those trained on (DESIGN: 20.5 to 22.5)
@@ -51,7 +52,7 @@ class Pipeline:
         note = {"commit": commit, "dirty": dirty, "seconds": round(seconds, 2)}
         write_atomic(self.folder / f"{name}.stage.json", dumps(note))
 
-    def _trainer(self, net: torch.nn.Module, training: TrainConfig, name: str) -> Trainer:
+    def _trainer(self, net: Network, training: TrainConfig, name: str) -> Trainer:
         return Trainer(net, self.simulator, training, self.validation, self.folder, name)
 
     def specvit(self) -> tuple[SpecViT, Trainer]:
@@ -68,15 +69,15 @@ class Pipeline:
         """The trained MLP."""
         net = mlp.build(self.config.vit.n_pixels, self.config.mlp_hidden, self.config.seed)
         trainer = self._trainer(net, self.config.mlp_training, "mlp")
+        if not trainer.path.exists():
+            self._note("mlp", 0)
         trainer.run()
         return net.eval(), trainer
 
     @cached_property
     def scaler(self) -> Scaler:
         """Input scaling for the baselines that are not networks: the same as the networks'."""
-        from model.train import fit_scaler
-
-        holder = torch.nn.Module()
+        holder = Network()
         holder.scaler = Scaler(self.config.vit.n_pixels)
         fit_scaler(holder, self.simulator, self.config.seed)
         return holder.scaler
@@ -101,10 +102,19 @@ class Pipeline:
             self._note("lightgbm", time.perf_counter() - started)
         return Boosting.load(path, self.simulator, self.scaler, self.config.seed), self._seconds("lightgbm")
 
-    def _seconds(self, name: str) -> float:
-        import json
+    def _read_note(self, name: str) -> dict[str, str | bool | float]:
+        return dict(json.loads((self.folder / f"{name}.stage.json").read_bytes()))
 
-        return float(json.loads((self.folder / f"{name}.stage.json").read_bytes())["seconds"])
+    def _seconds(self, name: str) -> float:
+        return float(self._read_note(name)["seconds"])
+
+    def stage_notes(self) -> dict[str, str | bool]:
+        """The commit that each stage was trained or fitted by, as ``commit.<stage>``."""
+        notes: dict[str, str | bool] = {}
+        for stage in ("specvit", "mlp", "ridge", "lightgbm"):
+            note = self._read_note(stage)
+            notes[f"commit.{stage}"] = f"{note['commit']}{' with changes' if note['dirty'] else ''}"
+        return notes
 
     def fit_all(self) -> None:
         """Every stage, cheapest first where nothing depends on the order."""

@@ -1,6 +1,12 @@
 """From a spectrum as observed to the pixels of an instrument: rest frame, resampled, gaps bridged."""
 
+from dataclasses import dataclass
+
 import numpy as np
+import torch
+from torch import Tensor
+
+from model.instruments import Instrument
 
 
 def resample(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, edges: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -41,3 +47,47 @@ def fill(flux: np.ndarray, valid: np.ndarray) -> np.ndarray:
     """Flux with invalid pixels bridged linearly from their valid neighbours."""
     x = np.arange(len(flux))
     return np.interp(x, x[valid], flux[valid])
+
+
+@dataclass
+class OnPixels:
+    """One observed spectrum on an instrument's pixels.
+
+    Attributes:
+        flux: (pixels,) normalised as the instrument does; bridged where there is no data.
+        sigma: (pixels,) its standard deviation; 0 where there is no data.
+        valid: (pixels,) bool.
+        snr: median over valid pixels of flux / sigma.
+    """
+
+    flux: Tensor
+    sigma: Tensor
+    valid: Tensor
+    snr: float
+
+
+def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float, instrument: Instrument) -> OnPixels:
+    """Rest frame, resampled and normalised.
+
+    Args:
+        wave: (n,) increasing vacuum Angstrom, observed frame.
+        flux: (n,).
+        ivar: (n,), 0 where there is no data.
+        z: redshift to divide out.
+
+    Raises:
+        ValueError: no pixel of the instrument has data.
+    """
+    f, i = resample(wave / (1 + z), flux, ivar, instrument.edges)
+    valid = i > 0
+    if not valid.any():
+        raise ValueError("no pixel of the instrument has data")
+    bridged = torch.from_numpy(fill(f, valid).astype(np.float32))
+    normalised = instrument.normalise(bridged[None])[0]
+    # the same division that took the flux to its normalised form takes sigma there
+    scale = (normalised.double() / torch.where(bridged == 0, 1.0, bridged).double()).numpy()
+    sigma = np.zeros(len(f))
+    sigma[valid] = i[valid] ** -0.5 * np.abs(scale[valid])
+    good = valid & (sigma > 0)
+    snr = float(np.median(normalised.numpy()[good] / sigma[good]))
+    return OnPixels(normalised, torch.from_numpy(sigma.astype(np.float32)), torch.from_numpy(valid), snr)

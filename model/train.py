@@ -18,11 +18,12 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor, nn
+from torch import Tensor
 
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
 from model.metrics import r2
 from model.simulator import Batch, Simulator, generator
+from model.vit import Network
 from site_builder.contract import BadInput
 from site_builder.contract.schema import Curve
 
@@ -49,7 +50,7 @@ class TrainConfig:
         return math.ceil(self.presentations / self.batch_size)
 
 
-def fit_scaler(net: nn.Module, simulator: Simulator, seed: int, n: int = 2048) -> Tensor:
+def fit_scaler(net: Network, simulator: Simulator, seed: int, n: int = 2048) -> Tensor:
     """Set input and output scales from clean training spectra; returns their scaled inputs (n, pixels).
 
     Inputs are centred on the mean spectrum and divided by the noise it has in the middle of the range of
@@ -89,7 +90,7 @@ def rate(step: int, config: TrainConfig) -> float:
 
 
 @torch.no_grad()
-def predict(net: nn.Module, flux: Tensor, batch: int = 1000) -> tuple[Tensor, Tensor]:
+def predict(net: Network, flux: Tensor, batch: int = 1000) -> tuple[Tensor, Tensor]:
     """(log g, sigma), (n,) dex each, of normalised flux (n, pixels)."""
     was_training = net.training
     net.eval()
@@ -99,7 +100,7 @@ def predict(net: nn.Module, flux: Tensor, batch: int = 1000) -> tuple[Tensor, Te
 
 
 @torch.no_grad()
-def validate(net: nn.Module, validation: Batch, config: TrainConfig) -> dict[str, float]:
+def validate(net: Network, validation: Batch, config: TrainConfig) -> dict[str, float]:
     """val_loss (scaled units), val_r2 and val_mae (dex) on a fixed set."""
     logg, _ = predict(net, validation.flux)
     truth = validation.labels[:, 1]
@@ -113,7 +114,7 @@ def validate(net: nn.Module, validation: Batch, config: TrainConfig) -> dict[str
 
 
 @torch.no_grad()
-def calibrate(net: nn.Module, validation: Batch) -> None:
+def calibrate(net: Network, validation: Batch) -> None:
     """Scale sigma so that errors on the validation set have unit variance in units of it."""
     logg, sigma = predict(net, validation.flux)
     z = (validation.labels[:, 1] - logg) / sigma
@@ -139,16 +140,17 @@ class Trainer:
     """
 
     def __init__(
-        self, net: nn.Module, simulator: Simulator, config: TrainConfig, validation: Batch, folder: Path, name: str
+        self, net: Network, simulator: Simulator, config: TrainConfig, validation: Batch, folder: Path, name: str
     ) -> None:
         self.net, self.simulator, self.config, self.validation = net, simulator, config, validation
         self.name = name
         self.path = folder / f"{name}.ckpt"
         self.log = folder / f"{name}.jsonl"
-        decay = [p for p in net.parameters() if p.dim() > 1]
-        rest = [p for p in net.parameters() if p.dim() <= 1]
+        decay: list[Tensor] = [p for p in net.parameters() if p.dim() > 1]
+        rest: list[Tensor] = [p for p in net.parameters() if p.dim() <= 1]
+        groups: list[dict[str, Any]] = [{"params": decay}, {"params": rest, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(
-            [{"params": decay}, {"params": rest, "weight_decay": 0.0}],
+            groups,
             lr=config.learning_rate,
             weight_decay=config.weight_decay,
             fused=True,
@@ -213,8 +215,7 @@ class Trainer:
         c = self.config
         if not self.resume():
             components = fit_scaler(self.net, self.simulator, c.seed)
-            if getattr(getattr(self.net, "config", None), "embedding_init", None) == "pca":
-                self.net.embedding.start_from_components(components)
+            self.net.start_from(components)
             self.log.parent.mkdir(parents=True, exist_ok=True)
             self.log.unlink(missing_ok=True)
         if self.step >= c.steps:

@@ -81,6 +81,20 @@ class Scaler(nn.Module):
         return (logg - self.label[0]) / self.label[1]
 
 
+class Network(nn.Module):
+    """What the training loop, the evaluation and the export need of a network."""
+
+    scaler: Scaler
+
+    def __call__(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
+        """Raw (mean, log sigma) (B, 2) and named activations of normalised flux (B, pixels)."""
+        out: tuple[Tensor, dict[str, Any]] = super().__call__(flux, explicit)
+        return out
+
+    def start_from(self, x: Tensor) -> None:
+        """Adapt the initial weights to clean, scaled training spectra x (n, pixels); nothing by default."""
+
+
 class PatchEmbedding(nn.Module):
     """(B, pixels) -> (B, patches, width)."""
 
@@ -169,7 +183,7 @@ class Layer(nn.Module):
         return x + self.mlp(self.norm2(x)), weights
 
 
-class SpecViT(nn.Module):
+class SpecViT(Network):
     """Spectrum -> raw (mean, log sigma) of log g; ``scaler`` turns raw outputs into dex."""
 
     def __init__(self, config: VitConfig) -> None:
@@ -182,11 +196,17 @@ class SpecViT(nn.Module):
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.depth))
         self.norm = nn.LayerNorm(c.width)
         self.head = nn.Linear(c.width, 2)
-        for layer in self.layers:  # small residual branches at the start keep deep pre-norm stacks stable
-            nn.init.normal_(layer.attention.out.weight, std=0.02 * (2 * c.depth) ** -0.5)
-            nn.init.normal_(layer.mlp[2].weight, std=0.02 * (2 * c.depth) ** -0.5)
+        for name, weight in self.named_parameters():
+            # small residual branches at the start keep deep pre-norm stacks stable
+            if name.endswith(("attention.out.weight", "mlp.2.weight")):
+                nn.init.normal_(weight, std=0.02 * (2 * c.depth) ** -0.5)
         nn.init.zeros_(self.head.weight)
         nn.init.zeros_(self.head.bias)
+
+    def start_from(self, x: Tensor) -> None:
+        """Start the embedding from principal components of x (n, pixels) if the configuration says so."""
+        if self.config.embedding_init == "pca":
+            self.embedding.start_from_components(x)
 
     def forward(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
         """Raw prediction and named activations of normalised flux.

@@ -72,7 +72,8 @@ class Boosting:
             xs.append(cls.features(batch.flux, scaler, components))
             ys.append(batch.labels[:, 1].numpy())
         train = lgb.Dataset(np.concatenate(xs), np.concatenate(ys))
-        valid = train.create_valid(cls.features(validation.flux, scaler, components), validation.labels[:, 1].numpy())
+        truth = validation.labels[:, 1].contiguous().numpy()  # LightGBM takes no strided labels
+        valid = train.create_valid(cls.features(validation.flux, scaler, components), truth)
         rounds = 1500
         with progress_bar("lightgbm", rounds) as show:
             booster = lgb.train(

@@ -6,10 +6,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from model.vit import Scaler
+from model.vit import Network, Scaler
 
 
-class MLP(nn.Module):
+class MLP(Network):
     """pixels - hidden layers - (mean, log sigma), with GELU between."""
 
     def __init__(self, n_pixels: int, hidden: tuple[int, ...] = (512, 256, 128)) -> None:
@@ -24,8 +24,8 @@ class MLP(nn.Module):
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
 
-    def forward(self, flux: Tensor) -> tuple[Tensor, dict[str, Any]]:
-        """Raw (mean, log sigma) (B, 2) of normalised flux (B, pixels)."""
+    def forward(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
+        """Raw (mean, log sigma) (B, 2) of normalised flux (B, pixels); there is no attention to make explicit."""
         return self.layers(self.scaler.inputs(flux)), {}
 
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import TypeVar
@@ -36,6 +37,30 @@ def write_atomic(path: Path, content: bytes) -> None:
             raise
     except OSError as error:
         raise BadInput(f"{path} cannot be written ({error.strerror}); choose a folder that you may write to.") from None
+
+
+def swap_folder(new: Path, out: Path) -> None:
+    """Put the finished folder ``new`` (on the same file system) in the place of ``out``.
+
+    The old folder is moved aside first and put back if the second move fails.
+
+    Raises:
+        BadInput: the folders cannot be moved.
+    """
+    old = out.with_name(f".{out.name}.old-{os.getpid()}")
+    try:
+        os.chmod(new, 0o755)
+        if out.exists():
+            os.replace(out, old)
+        try:
+            os.replace(new, out)
+        except OSError:
+            if old.exists():
+                os.replace(old, out)
+            raise
+    except OSError as error:
+        raise BadInput(f"{out} cannot be replaced ({error.strerror}); choose a folder that you may write to.") from None
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def dumps(value: object) -> bytes:

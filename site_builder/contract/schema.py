@@ -13,7 +13,8 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/attention/<star>.json             AttentionFile: attention weights for that star
 
 Wavelengths are vacuum Angstrom, log g is log10 of cm/s^2, Teff is in kelvin, [M/H] and all errors
-are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum. Numbers are
+are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum, or by its continuum where
+the instrument file says so. Numbers are
 finite: NaN and infinity are refused, a value that does not exist is ``null``.
 """
 
@@ -65,7 +66,7 @@ class Provenance(Strict):
 class ContractFile(Strict):
     """Fields that every exported file has."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0"] = "1.0"
     provenance: Provenance
 
 
@@ -104,7 +105,7 @@ class IndexEntry(Strict):
 class Index(Strict):
     """``index.json``: the table of contents; a file that it does not list is not published."""
 
-    schema_version: Literal["1.0"] = SCHEMA_VERSION
+    schema_version: Literal["1.0"] = "1.0"
     kind: Literal["index"] = "index"
     main_run: Slug = Field(description="run that the headline numbers come from")
     files: list[IndexEntry]
@@ -150,6 +151,12 @@ class InstrumentFile(ContractFile):
     background_e2: list[float] | None = Field(description="variance per pixel and exposure without the star")
     sky_e: list[float] | None = Field(description="sky electrons per pixel and exposure")
     source: str = Field(description="who made the noise model, and with what")
+    normalisation: Literal["median", "continuum"] = Field(
+        default="median", description="fluxes are divided by their median, or by a smooth polynomial continuum"
+    )
+    masked: list[tuple[float, float]] = Field(
+        default=[], description="bands (vacuum Angstrom) that the networks do not see: telluric absorption"
+    )
 
 
 class Prior(Strict):
