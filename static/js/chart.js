@@ -18,7 +18,7 @@ const KEY_HELP = 'Arrow keys move the reading, Shift moves faster, plus and minu
  * @property {number} [width]
  * @property {() => string} [fill]
  * @property {number[]} [dash]
- * @property {boolean} [steps] draw as steps centred on the points
+ * @property {boolean} [dots] mark points where there is room
  *
  * @typedef {object} ChartOptions
  * @property {string} label accessible name
@@ -28,7 +28,7 @@ const KEY_HELP = 'Arrow keys move the reading, Shift moves faster, plus and minu
  * @property {string} yLabel
  * @property {Series[]} series
  * @property {(min: number, max: number) => [number, number]} [yRange]
- * @property {boolean} [yLog]
+ * @property {(value: number) => string} [yTick]
  * @property {(index: number) => string} describe reading at a data point
  * @property {(index: number|null) => void} [onCursor]
  * @property {(index: number) => void} [onPick] click or Enter
@@ -37,6 +37,7 @@ const KEY_HELP = 'Arrow keys move the reading, Shift moves faster, plus and minu
  * @property {boolean} [tools] zoom buttons (default true)
  * @property {boolean} [quiet] no reading line below (default false)
  * @property {boolean} [hideX] no tick labels on the wavelength axis
+ * @property {number} [top] room above the plot, for names of lines
  */
 
 /** A chart in a host element; see {@link ChartOptions}. */
@@ -77,9 +78,18 @@ export class Chart {
    */
   setData(data, keepWindow = true) {
     const [lo, hi] = this.window();
+    const keep = keepWindow && Number.isFinite(lo); // before the first drawing there is no window yet
     this.data = data;
-    this.plot.setData(data, !keepWindow);
-    if (keepWindow) this.plot.setScale('x', { min: lo, max: hi });
+    this.plot.batch(() => {
+      this.plot.setData(data, false);
+      this.plot.setScale('x', keep ? { min: lo, max: hi } : { min: data[0][0], max: data[0].at(-1) });
+    });
+  }
+
+  /** Another accessible name, for other data. */
+  rename(label) {
+    this.options.label = label;
+    this.surface.setAttribute('aria-label', `${label}. ${KEY_HELP}`);
   }
 
   /** Shown wavelengths [lo, hi]. */
@@ -200,13 +210,13 @@ export class Chart {
       width: Math.max(width, 200),
       height: options.height,
       legend: { show: false },
-      padding: [8, 8, options.hideX ? 4 : 0, 0],
+      padding: [options.top ?? 8, 8, options.hideX ? 4 : 0, 0],
       cursor: { y: false, drag: { x: true, y: false, dist: 6 }, points: { size: 7 } },
       scales: { x: { time: false, range: (u, min, max) => [min, max] }, y: { range: (u, min, max) => (options.yRange ?? padded)(min, max) } },
       axes: [this.#axis('x'), this.#axis('y')],
       series: [{}, ...options.series.map((s) => ({
-        stroke: s.stroke, width: s.width ?? 1, fill: s.fill, dash: s.dash, points: { show: false },
-        paths: s.steps ? window.uPlot.paths.stepped({ align: 1 }) : undefined, spanGaps: false,
+        stroke: s.stroke, width: s.width ?? 1, fill: s.fill, dash: s.dash, points: s.dots ? { show: dotsFit, size: 5, fill: s.stroke } : { show: false },
+        spanGaps: false,
       }))],
       hooks: {
         drawClear: [(u) => options.under?.(u)],
@@ -241,14 +251,24 @@ export class Chart {
       labelFont: font(12),
       label: x ? (options.hideX ? undefined : options.xLabel) : options.yLabel,
       labelSize: 18,
-      size: x ? (options.hideX ? 0 : 30) : 46,
+      size: x ? (options.hideX ? 0 : 30) : 42,
       gap: 4,
       grid: { stroke: () => color('grid'), width: 1 },
       ticks: { stroke: () => color('rule'), width: 1, size: 4 },
       space: x ? 70 : 32,
-      values: x ? (u, splits) => splits.map((v) => (options.hideX ? '' : String(Math.round(v * 100) / 100))) : undefined,
+      values: (u, splits) => splits.map((v) => (x && options.hideX ? '' : tick(v, x ? undefined : options.yTick))),
     };
   }
+}
+
+function tick(value, write) {
+  if (value === null || value === undefined) return '';
+  return write ? write(value) : String(Number(value.toPrecision(7))).replace('-', '\u2212');
+}
+
+/** Points are marked where there is room for them. */
+function dotsFit(u, seriesIndex, first, last) {
+  return u.bbox.width / Math.max(1, last - first) > 9 * (window.devicePixelRatio || 1);
 }
 
 function padded(min, max) {

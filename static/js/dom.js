@@ -51,26 +51,6 @@ export function liveRegion(parent) {
 }
 
 /**
- * Run at most once a frame, with the latest arguments.
- * @template {any[]} A
- * @param {(...args: A) => void} task
- * @returns {(...args: A) => void}
- */
-export function eachFrame(task) {
-  let args = null;
-  return (...latest) => {
-    const waiting = args !== null;
-    args = latest;
-    if (waiting) return;
-    window.requestAnimationFrame(() => {
-      const now = args;
-      args = null;
-      task(...now);
-    });
-  };
-}
-
-/**
  * Show a sentence where a chart would be, or take it away.
  * @param {HTMLElement} place element with role="alert" that the template provides, hidden while empty
  * @param {string} [sentence]

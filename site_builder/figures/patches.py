@@ -1,0 +1,49 @@
+"""A spectrum cut into its patches, tinted by a quantity of each patch."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from site_builder.attention_view import AttentionView
+from site_builder.design import paint
+from site_builder.figures.svg import FigureSvg, decimate, draw_figure
+from site_builder.publish import Site
+from site_builder.stars import column, wavelengths
+
+FEW = 64  # boundaries are drawn up to this number of patches
+
+
+def draw_patches(site: Site, name: str, title: str, view: AttentionView, values: Sequence[float], label: str) -> FigureSvg:
+    """The spectrum over tinted patches, and the values as bars below.
+
+    Args:
+        site: takes the figure's file.
+        name: slug of the figure.
+        title: what it shows.
+        view: the star.
+        values: one per patch, not negative.
+        label: of the bars.
+    """
+    wave, flux = wavelengths(view.star.file.wave), column(view.star.file.flux)
+    edges = [view.edges(p) for p in range(view.n_patches)]
+    top = max(values)
+
+    def draw(figure: Any, narrow: bool) -> None:
+        axes, bars = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.4))
+        for (lo, hi), value in zip(edges, values, strict=True):
+            axes.axvspan(lo, hi, color=paint("specvit"), alpha=round(0.62 * value / top, 3), lw=0)
+            if len(edges) <= FEW:
+                axes.axvline(lo, color=paint("rule"), lw=0.6)
+        x, y = decimate(wave, flux, 180 if narrow else 460)
+        axes.plot(x, y, color=paint("flux"), lw=0.9)
+        axes.grid(False)
+        axes.set_ylabel("flux / median")
+        bars.stairs(list(values), [*(e[0] for e in edges), edges[-1][1]], fill=True, color=paint("specvit"))
+        bars.set_ylabel(label)
+        bars.set_xlabel("vacuum wavelength (Å)")
+        bars.set_xlim(edges[0][0], edges[-1][1])
+        low, high = np.nanpercentile(flux, [0.05, 99.9])
+        axes.set_ylim(low - 0.06, high + 0.06)
+
+    return draw_figure(site, name, title, draw, wide=(960, 430), narrow=(380, 380))

@@ -1,0 +1,47 @@
+"""Attention: what each layer and head looks at, drawn over the spectrum it looked at."""
+
+from typing import Any
+
+from site_builder import stars as star_list
+from site_builder.attention_view import AttentionView, browser_data
+from site_builder.figures.heads import draw_heads
+from site_builder.figures.patches import draw_patches
+from site_builder.pages.base import Page
+from site_builder.publish import Site
+from site_builder.results import Results
+
+PAGE = Page(
+    slug="attention",
+    nav="Attention",
+    title="Attention | SpecViT",
+    description="Every attention weight of SpecViT for example stars: layers over the spectrum, all heads, and each head's map.",
+    template="pages/attention.html.j2",
+    scripts=("js/attention.js",),
+    classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
+    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css"),
+)
+
+
+def context(results: Results, site: Site) -> dict[str, Any]:
+    """Variables of the template."""
+    stars = [s for s in star_list.all_stars(results) if s.attention is not None]
+    if not stars:
+        return {"star": None}
+    star = stars[0]
+    view = AttentionView(star)
+    overall = view.by_layer.mean(axis=0).tolist()
+    title = f"Spectrum of {star.file.title}, each patch tinted by its attention averaged over layers and heads"
+    return {
+        "star": star,
+        "view": view,
+        "groups": star_list.options(stars),
+        "browser": browser_data(stars, site),
+        "lines_url": star_list.publish_lines(site),
+        "by_run": star_list.paths_by_run(stars),
+        "rows": [
+            {"lo": view.edges(p)[0], "hi": view.edges(p)[1], "layers": view.by_layer[:, p].tolist(), "lines": ", ".join(view.lines_in(p))}
+            for p in range(view.n_patches)
+        ],
+        "spectrum": draw_patches(site, "attention-spectrum", title, view, overall, "attention"),
+        "heads": draw_heads(site, view),
+    }

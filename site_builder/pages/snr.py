@@ -1,0 +1,133 @@
+"""The SNR explorer: one synthetic star made fainter step by step, with the answers that belong to each step."""
+
+from typing import Any
+
+import numpy as np
+
+from site_builder import stars as star_list
+from site_builder.contract.schema import Ladder
+from site_builder.design import paint
+from site_builder.figures.svg import FigureSvg, decimate, draw_figure
+from site_builder.pages.base import Page
+from site_builder.publish import Site
+from site_builder.results import PUBLISHED_BELOW, Results, difference
+from site_builder.stars import Star
+
+PAGE = Page(
+    slug="snr",
+    nav="SNR",
+    title="SNR explorer | SpecViT",
+    description="Make a synthetic star fainter and see its spectrum drown in real noise while SpecViT reads log g from it.",
+    template="pages/snr.html.j2",
+    scripts=("js/snr.js",),
+    classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
+    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css"),
+)
+
+MAIN_LINES = ("ca2", "alkali", "mg1")  # few enough to leave the noise its place
+
+
+def ladder_of(star: Star) -> Ladder:
+    """The star's ladder; only called for stars that have one."""
+    assert star.file.ladder is not None
+    return star.file.ladder
+
+
+def candidates(results: Results) -> list[Star]:
+    """Stars with a ladder whose instrument has a noise model."""
+    return [s for s in star_list.all_stars(results) if s.file.ladder is not None and s.instrument.signal_e is not None]
+
+
+def noise_sigma(star: Star, magnitude: float) -> np.ndarray:
+    """Standard deviation per pixel in units of the median flux, shape (n,); see InstrumentFile."""
+    i = star.instrument
+    if i.signal_e is None or i.background_e2 is None or i.magnitude_zero is None or i.n_exposures is None:
+        raise ValueError(f"{i.name} has no noise model")
+    unit = np.array(i.signal_e) * 10 ** (-0.4 * (magnitude - i.magnitude_zero))
+    flux = star_list.column(star.file.flux)
+    return np.sqrt((np.array(i.background_e2) + unit * flux) / i.n_exposures) / unit
+
+
+def _figure(site: Site, star: Star, magnitude: float) -> FigureSvg:
+    wave = star_list.wavelengths(star.file.wave)
+    flux, sigma = star_list.column(star.file.flux), noise_sigma(star, magnitude)
+
+    def draw(figure: Any, narrow: bool) -> None:
+        axes, sky = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
+        columns = 180 if narrow else 420
+        for sign in (-1, 1):
+            x, y = decimate(wave, flux + sign * sigma, columns)
+            axes.plot(x, y, color=paint("flux-noisy"), lw=0.7, alpha=0.7)
+        x, y = decimate(wave, flux, columns)
+        axes.plot(x, y, color=paint("specvit"), lw=1.1)
+        low, high = np.percentile(flux - sigma, 0.3), np.percentile(flux + sigma, 99.0)
+        axes.set_ylim(low - 0.05, high + 0.1)
+        axes.set_ylabel("flux / median")
+        if star.instrument.sky_e is not None:
+            x, y = decimate(wave, np.array(star.instrument.sky_e), columns)
+            sky.fill_between(x, 0, y, color=paint("sky"), lw=0.4)
+        sky.set_ylabel("sky (e$^-$)")
+        sky.set_xlabel("vacuum wavelength (Å)")
+        sky.set_xlim(wave[0], wave[-1])
+
+    title = f"Noise-free spectrum of {star.file.title} with one standard deviation of noise on either side, and the sky"
+    return draw_figure(site, "snr-spectrum", title, draw, wide=(960, 470), narrow=(380, 400))
+
+
+def _ladder_figure(site: Site, star: Star) -> FigureSvg:
+    ladder = ladder_of(star)
+    m = np.array(ladder.magnitudes)
+    logg, sigma = np.array(ladder.logg), np.array(ladder.sigma)
+
+    def draw(figure: Any, narrow: bool) -> None:
+        axes = figure.subplots()
+        axes.plot(np.tile(m, len(logg)), logg.ravel(), "o", ms=2.5, color=paint("flux-noisy"))
+        axes.errorbar(m, logg[0], sigma[0], fmt="o-", color=paint("specvit"), lw=1.4, ms=5)
+        axes.axhline(star.file.logg, color=paint("ink"), lw=1.1, ls=(0, (5, 3)))
+        axes.set_xlabel("magnitude")
+        axes.set_ylabel("log g")
+
+    title = f"Predicted log g of {star.file.title} over magnitude"
+    return draw_figure(site, "snr-ladder", title, draw, wide=(680, 320), narrow=(380, 300))
+
+
+def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
+    """What the script needs to know before it has loaded a star."""
+    return {
+        "default_index": index,
+        "stars": [
+            {
+                "run": s.run.name,
+                "id": s.file.id,
+                "url": s.url,
+                "instrument": PUBLISHED_BELOW + s.instrument_path,
+                "instrument_name": s.instrument.name,
+                "magnitudes": ladder_of(s).magnitudes,
+                "seeds": ladder_of(s).seeds,
+            }
+            for s in stars
+        ],
+        "lines": {s.instrument.name: star_list.lines_of(s.file.wave, MAIN_LINES) for s in stars},
+    }
+
+
+def context(results: Results, site: Site) -> dict[str, Any]:
+    """Variables of the template."""
+    stars = candidates(results)
+    if not stars:
+        return {"star": None}
+    star = stars[0]
+    ladder = ladder_of(star)
+    index = len(ladder.magnitudes) // 2
+    residuals = [difference(star.q(f"/ladder/logg/0/{k}"), star.q("/logg")) for k in range(len(ladder.magnitudes))]
+    return {
+        "star": star,
+        "ladder": ladder,
+        "index": index,
+        "residuals": residuals,
+        "residual": residuals[index],
+        "groups": star_list.options(stars),
+        "browser": _browser(results, stars, index),
+        "spectrum": _figure(site, star, ladder.magnitudes[index]),
+        "answers": _ladder_figure(site, star),
+    }

@@ -1,0 +1,59 @@
+"""Tokens: the spectrum as SpecViT reads it, cut into patches."""
+
+from typing import Any
+
+from site_builder import stars as star_list
+from site_builder.attention_view import AttentionView, browser_data
+from site_builder.figures.patches import draw_patches
+from site_builder.pages.base import Page
+from site_builder.publish import Site
+from site_builder.results import Quantity, Results
+
+PAGE = Page(
+    slug="tokens",
+    nav="Tokens",
+    title="Tokens | SpecViT",
+    description="A stellar spectrum cut into the patches that SpecViT reads: where each lies, what lines it holds, how much attention it gets.",
+    template="pages/tokens.html.j2",
+    scripts=("js/tokens.js",),
+    classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
+    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css"),
+)
+
+
+def _rows(results: Results, view: AttentionView) -> list[dict[str, Any]]:
+    """The table of all patches of one star."""
+    path = view.star.attention_path
+
+    def q(pointer: str) -> Quantity:
+        return results.quantity(path, pointer)
+
+    return [
+        {
+            "lo": view.edges(p)[0],
+            "hi": view.edges(p)[1],
+            "norm": q(f"/embedding_norm/{p}"),
+            "rollout": q(f"/rollout/{p}"),
+            "lines": ", ".join(view.lines_in(p)),
+        }
+        for p in range(view.n_patches)
+    ]
+
+
+def context(results: Results, site: Site) -> dict[str, Any]:
+    """Variables of the template."""
+    stars = [s for s in star_list.all_stars(results) if s.attention is not None]
+    if not stars:
+        return {"star": None}
+    star = stars[0]
+    view = AttentionView(star)
+    title = f"Spectrum of {star.file.title} cut into patches, tinted by attention rollout"
+    return {
+        "star": star,
+        "groups": star_list.options(stars),
+        "browser": browser_data(stars, site),
+        "lines_url": star_list.publish_lines(site),
+        "rows": _rows(results, view),
+        "figure_svg": draw_patches(site, "tokens-spectrum", title, view, star.attention.rollout if star.attention else [], "rollout"),
+        "by_run": star_list.paths_by_run(stars),
+    }

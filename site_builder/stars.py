@@ -1,0 +1,124 @@
+"""Example stars as the interactive pages offer them."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from site_builder import lines
+from site_builder.contract.schema import AttentionFile, ExampleFile, InstrumentFile, WaveAxis
+from site_builder.publish import Site
+from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
+
+CLASS_ORDER = ("giant", "subgiant", "dwarf")
+CLASS_TITLES = {"giant": "Giants", "subgiant": "Subgiants", "dwarf": "Dwarfs"}
+
+
+@dataclass(frozen=True)
+class Star:
+    """One example with the run that it belongs to."""
+
+    results: Results
+    run: RunResults
+    file: ExampleFile
+
+    @property
+    def key(self) -> str:
+        """Name of the star in links: run and star."""
+        return f"{self.run.name}/{self.file.id}"
+
+    @property
+    def path(self) -> str:
+        """Path of the contract file within the results folder."""
+        return self.run.file(f"examples/{self.file.id}.json")
+
+    @property
+    def url(self) -> str:
+        """Address of the contract file in the site."""
+        return PUBLISHED_BELOW + self.path
+
+    @property
+    def instrument(self) -> InstrumentFile:
+        """The instrument that the star is seen with."""
+        return self.results.instruments[self.file.instrument]
+
+    @property
+    def instrument_path(self) -> str:
+        """Path of the instrument's contract file."""
+        return self.results.path_of(self.instrument)
+
+    @property
+    def attention(self) -> AttentionFile | None:
+        """Attention weights for this star, where they were exported."""
+        return self.run.attention.get(self.file.id)
+
+    @property
+    def attention_path(self) -> str:
+        """Path of the attention file within the results folder."""
+        return self.run.file(f"attention/{self.file.id}.json")
+
+    @property
+    def label(self) -> str:
+        """Text of the star in a list to choose from."""
+        f = self.file
+        mh = f"{f.mh:+.2f}".replace("-", "\u2212")
+        return f"{f.title}: log g {f.logg:.2f}, {f.teff:.0f} K, [M/H] {mh}"
+
+    def q(self, pointer: str) -> Quantity:
+        """A value of the example file."""
+        return self.results.quantity(self.path, pointer)
+
+
+def all_stars(results: Results) -> list[Star]:
+    """Every example, by run (the main run first), class and gravity."""
+    stars = [Star(results, run, file) for run in results.runs.values() for file in run.examples.values()]
+    runs = list(results.runs)
+    return sorted(stars, key=lambda s: (runs.index(s.run.name), CLASS_ORDER.index(s.file.star_class), s.file.logg, s.key))
+
+
+def options(stars: list[Star]) -> list[dict[str, Any]]:
+    """Stars for a <select>: one group per run and class, the run named where there are several."""
+    several = len({s.run.name for s in stars}) > 1
+    groups: dict[str, list[Star]] = {}
+    for star in stars:
+        title = CLASS_TITLES[star.file.star_class]
+        groups.setdefault(f"{star.run.run.title}: {title.lower()}" if several else title, []).append(star)
+    return [{"title": title, "stars": members} for title, members in groups.items()]
+
+
+def wavelengths(axis: WaveAxis) -> np.ndarray:
+    """Wavelengths of an axis, vacuum Angstrom, shape (n,)."""
+    values = axis.start + axis.step * np.arange(axis.n)
+    return 10.0**values if axis.scale == "log10" else values
+
+
+def wavelength_at(axis: WaveAxis, pixel: float) -> float:
+    """Wavelength at a fractional pixel (edges lie at k - 1/2), vacuum Angstrom."""
+    value = axis.start + axis.step * pixel
+    return float(10.0**value if axis.scale == "log10" else value)
+
+
+def column(values: list[float | None] | list[float]) -> np.ndarray:
+    """A column of the contract as floats, NaN where there is no value."""
+    return np.array([np.nan if v is None else v for v in values], dtype=float)
+
+
+def lines_of(axis: WaveAxis, groups: tuple[str, ...] | None = None) -> list[dict[str, object]]:
+    """Named lines within an axis, as scripts read them; of some groups only, if given."""
+    found = lines.for_browser(wavelength_at(axis, -0.5), wavelength_at(axis, axis.n - 0.5))
+    return [line for line in found if groups is None or line["group"] in groups]
+
+
+def publish_lines(site: Site) -> str:
+    """Put the list of lines, with sources, into the site and return its address."""
+    groups, found = lines.load()
+    return site.publish_json("lines.json", {"groups": [asdict(g) for g in groups], "lines": [asdict(x) for x in found]})
+
+
+def paths_by_run(stars: list[Star]) -> dict[str, list[str]]:
+    """Contract files behind a page's stars, by run: what its source marks open."""
+    out: dict[str, list[str]] = {}
+    for star in stars:
+        files = [star.path] + ([star.attention_path] if star.attention is not None else [])
+        out.setdefault(star.run.name, []).extend(files)
+    return out

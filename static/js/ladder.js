@@ -1,0 +1,94 @@
+/** SpecViT's answers for one star over magnitude: this noise seed, and the spread over all seeds. */
+
+import { SvgPlot, onWidth } from "./svgplot.js";
+import { fixed } from "./format.js";
+
+const HEIGHT = 300;
+
+/** Mean and standard deviation over seeds, per magnitude. */
+export function spread(ladder) {
+  const n = ladder.seeds.length;
+  const mean = ladder.magnitudes.map((_, k) => ladder.logg.reduce((sum, row) => sum + row[k], 0) / n);
+  const sd = ladder.magnitudes.map((_, k) =>
+    Math.sqrt(ladder.logg.reduce((sum, row) => sum + (row[k] - mean[k]) ** 2, 0) / Math.max(1, n - 1)));
+  return { mean, sd };
+}
+
+/** The plot; redraws itself when its width changes. */
+export class LadderPlot {
+  /**
+   * @param {HTMLElement} host
+   * @param {(index: number) => void} onPick a magnitude was clicked
+   */
+  constructor(host, onPick) {
+    this.host = host;
+    this.onPick = onPick;
+    onWidth(host, () => this.star && this.show(this.star, this.seed, this.index));
+  }
+
+  /**
+   * @param {object} star contract example with a ladder
+   * @param {number} seed index into the ladder's seeds
+   * @param {number} index into its magnitudes
+   */
+  show(star, seed, index) {
+    Object.assign(this, { star, seed, index });
+    const { magnitudes, logg, sigma } = star.ladder;
+    const step = magnitudes.length > 1 ? magnitudes[1] - magnitudes[0] : 1;
+    const plot = new SvgPlot(this.host, {
+      label: `Predicted log g of ${star.title} over magnitude; the table below holds the numbers`,
+      height: HEIGHT,
+      x: [magnitudes[0] - step / 2, magnitudes.at(-1) + step / 2],
+      y: range(star),
+      xTicks: magnitudes.filter((m) => this.host.clientWidth > 460 || Number.isInteger(m)),
+      xLabel: "magnitude",
+      yLabel: "log g",
+    });
+    const { mean, sd } = spread(star.ladder);
+    plot.band(magnitudes, mean.map((m, i) => m - sd[i]), mean.map((m, i) => m + sd[i]), "spread");
+    this.cursor = plot.add("path", { class: "cursor", d: "" });
+    plot.line([magnitudes[0] - step / 2, magnitudes.at(-1) + step / 2], [star.logg, star.logg], "truth");
+    logg.forEach((row, s) => s !== seed && row.forEach((v, k) =>
+      plot.add("circle", { cx: plot.x(magnitudes[k]), cy: plot.y(v), r: 1.8, class: "other" })));
+    plot.line(magnitudes, logg[seed], "answer");
+    magnitudes.forEach((m, k) => {
+      const [a, b] = [logg[seed][k] - sigma[seed][k], logg[seed][k] + sigma[seed][k]];
+      plot.add("path", { d: `M${plot.x(m)} ${plot.y(a)}V${plot.y(b)}`, class: "bar" });
+      plot.add("circle", { cx: plot.x(m), cy: plot.y(logg[seed][k]), r: 3.6, class: "dot" });
+    });
+    plot.root.addEventListener("click", (event) => this.onPick(nearest(magnitudes, plot.xAt(event))));
+    this.plot = plot;
+    this.move(index);
+  }
+
+  /** Put the cursor on another magnitude (cheap: called at every step of the slider). */
+  move(index) {
+    this.index = index;
+    const { plot } = this;
+    const x = plot.x(this.star.ladder.magnitudes[index]).toFixed(1);
+    this.cursor.setAttribute("d", `M${x} ${plot.box.top}V${plot.box.bottom}`);
+  }
+}
+
+/** One sentence on what the plot shows at the cursor. */
+export function describe(star, seed, index) {
+  const { magnitudes, seeds } = star.ladder;
+  const { mean, sd } = spread(star.ladder);
+  return `Over the ${seeds.length} noise patterns, the answer at magnitude ${fixed(magnitudes[index], 1)} averages `
+    + `${fixed(mean[index], 2)} and scatters by ${fixed(sd[index], 2)} dex; the truth is ${fixed(star.logg, 2)}.`;
+}
+
+function range(star) {
+  const { logg, sigma } = star.ladder;
+  let [lo, hi] = [star.logg, star.logg];
+  logg.forEach((row, s) => row.forEach((v, k) => {
+    lo = Math.min(lo, v - sigma[s][k]);
+    hi = Math.max(hi, v + sigma[s][k]);
+  }));
+  const space = 0.05 * (hi - lo) + 0.05;
+  return [lo - space, hi + space];
+}
+
+function nearest(values, x) {
+  return values.reduce((best, v, i) => (Math.abs(v - x) < Math.abs(values[best] - x) ? i : best), 0);
+}

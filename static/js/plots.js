@@ -1,0 +1,79 @@
+// Draws the Plotly figures of a page over their static drawings, once the reader does anything.
+//
+// <div class="stage" data-plot="data/figures/x.plotly.json"> holds the static drawing. Plotly (vendored)
+// is only fetched at the first sign of a reader (pointer, key, touch, scroll), so the page is light
+// and complete before it, and without it.
+import { onTheme, readJson, token } from "./common.js";
+
+const setup = readJson("plots-setup"); // { plotly: address, standIns: { "#fe01..": token name } }
+const stages = [...document.querySelectorAll("[data-plot]")];
+const figures = new Map();
+let plotly = null;
+
+function loadPlotly() {
+  plotly ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = setup.plotly;
+    script.onload = () => resolve(globalThis.Plotly);
+    script.onerror = () => reject(new Error("plotly could not be loaded"));
+    document.head.append(script);
+  });
+  return plotly;
+}
+
+/** A copy of the figure with the stand-in colours replaced by the theme's. */
+function themed(text) {
+  return JSON.parse(text.replace(/#fe01[0-9a-f]{2}/g, (standIn) => token(setup.standIns[standIn])));
+}
+
+const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+
+async function draw(stage) {
+  const text = figures.get(stage);
+  if (!text || stage.closest("[hidden]") || !stage.isConnected) return;
+  const Plotly = await loadPlotly();
+  const figure = themed(text);
+  const narrow = stage.clientWidth < 560;
+  if (narrow) {
+    figure.layout.margin = { ...figure.layout.margin, l: 46, r: 8 };
+    figure.layout.height = Math.min(figure.layout.height, 400);
+  }
+  let target = stage.querySelector(".live");
+  if (!target) {
+    target = document.createElement("div");
+    target.className = "live";
+    stage.append(target);
+  }
+  stage.classList.add("is-live");
+  await Plotly.react(target, figure.data, figure.layout, config);
+}
+
+async function upgrade(stage) {
+  if (figures.has(stage)) return;
+  figures.set(stage, null);
+  try {
+    const response = await fetch(stage.dataset.plot);
+    if (!response.ok) throw new Error(response.statusText);
+    figures.set(stage, await response.text());
+    await draw(stage);
+  } catch {
+    stage.classList.remove("is-live"); // the static drawing stays
+  }
+}
+
+function start() {
+  for (const name of signs) removeEventListener(name, start);
+  const watcher = new IntersectionObserver((entries) => {
+    for (const entry of entries) if (entry.isIntersecting) upgrade(entry.target);
+  }, { rootMargin: "200px" });
+  stages.forEach((stage) => watcher.observe(stage));
+}
+
+const signs = ["pointermove", "pointerdown", "keydown", "touchstart", "scroll"];
+for (const name of signs) addEventListener(name, start, { passive: true });
+document.addEventListener("specvit:shown", (event) => event.target.querySelectorAll("[data-plot]").forEach(draw));
+let first = true;
+onTheme(() => {
+  if (!first) for (const stage of figures.keys()) draw(stage);
+  first = false;
+});

@@ -1,0 +1,265 @@
+/** The token page: one spectrum cut into patches, and one patch looked at closely. */
+
+import { Chart } from "./chart.js";
+import { embedded } from "./data.js";
+import { byId, el, say, svg } from "./dom.js";
+import { fixed, weight } from "./format.js";
+import { NAME_SPACE, paintLines } from "./linemarks.js";
+import { color, onTheme, tint } from "./palette.js";
+import { drawTintBar, framePatch, linesIn, name, paintPatches, perPixel } from "./patches.js";
+import * as permalink from "./permalink.js";
+import { eachFrame, stageHost } from "./stage.js";
+import { hasNoise, loadStar, seenFlux } from "./starview.js";
+
+const page = embedded("tok-data");
+const ui = Object.fromEntries(["star", "color", "patch", "lines", "seen", "error", "scale", "one"].map((k) => [k, byId(`tok-${k}`)]));
+const out = Object.fromEntries(["index", "wave", "pixels", "norm", "rollout", "lines"].map((k) => [k, byId(`tok-out-${k}`)]));
+
+/** What is shown: `patch` is kept, `preview` is under the pointer (null: none). */
+const state = { key: page.stars[0].key, by: "rollout", patch: null, preview: null, lines: true, seen: false };
+let view = null;
+let charts = null;
+
+/** Quantities to tint by: id, name, and one value a patch. */
+function quantities() {
+  const { attention, byLayer } = view;
+  return [
+    { id: "rollout", title: "attention, rolled out over all layers", values: attention.rollout, share: true },
+    ...byLayer.map((values, k) => ({ id: `layer-${k + 1}`, title: `attention in layer ${k + 1} (mean of heads)`, values, share: true })),
+    { id: "norm", title: "length of the embedding", values: attention.embedding_norm, share: false },
+  ];
+}
+
+const chosen = () => quantities().find((q) => q.id === state.by) ?? quantities()[0];
+const shown = () => view.patches[state.preview ?? state.patch];
+const patchOf = (pixel) => view.patches.find((p) => pixel >= p.first && pixel <= p.last);
+
+function describe(pixel) {
+  const patch = patchOf(pixel);
+  if (!patch) return "";
+  const quantity = chosen();
+  const names = linesIn(patch, view.lines).map((line) => line.label);
+  return `${name(patch, view.patches.length)}: ${quantity.title} ${write(quantity, patch.index)}${names.length ? `; ${names.join(", ")}` : ""}`;
+}
+
+const write = (quantity, index) => (quantity.share ? weight(quantity.values[index]) : fixed(quantity.values[index], 2));
+
+function preview(pixel) {
+  const patch = pixel === null ? null : patchOf(pixel);
+  const index = patch ? patch.index : null;
+  if (index === state.preview) return;
+  state.preview = index;
+  refresh();
+}
+
+function pick(pixel) {
+  const patch = patchOf(pixel);
+  if (patch) choose({ patch: patch.index });
+}
+
+/** Charts, once; they read the present view at every drawing. */
+function build() {
+  const shared = { describe, onCursor: preview, onPick: pick };
+  const top = new Chart(stageHost("tok-spectrum"), {
+    ...shared, label: "", details: "tok-table", height: 320, xLabel: "vacuum wavelength (\u00c5)", yLabel: "flux / median", hideX: true,
+    top: NAME_SPACE, series: [{ stroke: () => color("flux"), width: 1 }],
+    under: (u) => paintPatches(u, view.patches, chosen().values, scale()),
+    over: (u) => {
+      if (state.lines) paintLines(u, view.lines);
+      framePatch(u, shown());
+    },
+  }, [view.wave, view.flux]);
+  const bars = new Chart(stageHost("tok-bars"), {
+    ...shared, label: "", height: 130, tools: false, quiet: true, xLabel: "vacuum wavelength (\u00c5)", yLabel: "share",
+    series: [
+      { stroke: () => color("specvit"), width: 1, fill: () => tint("specvit", 0.45) },
+      { stroke: () => color("ink"), width: 1, dash: [5, 4] },
+    ],
+    yRange: (lo, hi) => [0, hi * 1.08], over: (u) => framePatch(u, shown()),
+  }, barData());
+  Chart.link(top, bars);
+  const zoom = new Chart(stageHost("tok-zoom"), {
+    label: "", height: 280, tools: false, xLabel: "vacuum wavelength (\u00c5)", yLabel: "flux / median", top: NAME_SPACE,
+    series: [
+      { stroke: () => tint("flux", 0.35), width: 1 },
+      { stroke: () => color("specvit"), width: 1.6, dots: true },
+    ],
+    describe: (i) => `pixel ${zoomStart() + i + 1}: ${charts.zoom.data[0][i].toFixed(2)} \u00c5, flux ${charts.zoom.data[1][i] === null ? "missing" : fixed(charts.zoom.data[1][i], 3)}`,
+    over: (u) => state.lines && paintLines(u, view.lines),
+  }, zoomData());
+  charts = { top, bars, zoom };
+}
+
+const scale = () => {
+  const { values, share } = chosen();
+  return { lo: share ? 0 : Math.min(...values), hi: Math.max(...values) };
+};
+
+function barData() {
+  const { values, share } = chosen();
+  const n = view.patches.length;
+  return [view.wave, perPixel(view.patches, values, view.wave.length), new Array(view.wave.length).fill(share ? 1 / n : null)];
+}
+
+const zoomStart = () => Math.max(0, shown().first - Math.ceil((shown().last - shown().first + 1) / 4));
+
+/** Pixels of the patch, and a quarter of a patch to either side. */
+function zoomData() {
+  const patch = shown();
+  const a = zoomStart();
+  const b = Math.min(view.wave.length, patch.last + 1 + Math.ceil((patch.last - patch.first + 1) / 4));
+  const flux = Array.from(view.flux.slice(a, b));
+  return [view.wave.slice(a, b), flux, flux.map((f, i) => (a + i >= patch.first && a + i <= patch.last ? f : null))];
+}
+
+/** What changes with the patch under the pointer. */
+const refresh = eachFrame(() => {
+  const patch = shown();
+  const { attention, patches, lines } = view;
+  charts.top.redraw();
+  charts.bars.redraw();
+  charts.zoom.setData(zoomData(), false);
+  charts.zoom.rename(`Pixels of ${name(patch, patches.length)}`);
+  out.index.textContent = `${patch.index + 1} of ${patches.length}`;
+  out.wave.textContent = `${patch.lo.toFixed(1)}\u2013${patch.hi.toFixed(1)} \u00c5`;
+  out.pixels.textContent = `${patch.first + 1}\u2013${patch.last + 1} (${patch.last - patch.first + 1})`;
+  out.norm.textContent = fixed(attention.embedding_norm[patch.index], 2);
+  out.rollout.textContent = `${weight(attention.rollout[patch.index])} (${fixed(attention.rollout[patch.index] * patches.length, 2)} \u00d7 an even share)`;
+  const inside = linesIn(patch, lines);
+  out.lines.replaceChildren(inside.length ? inside.map((line) => line.label).join(", ") : "none of the list");
+  drawLayers(patch);
+  ui.patch.value = patch.index + 1;
+  byId("tok-patch-out").textContent = `${patch.index + 1} of ${patches.length}`;
+  ui.patch.setAttribute("aria-valuetext", `${describe(patch.first)}; embedding length ${fixed(attention.embedding_norm[patch.index], 2)}`);
+});
+
+/** Bars of the attention to one patch, one a layer. */
+function drawLayers(patch) {
+  const { byLayer, patches } = view;
+  const even = 1 / patches.length;
+  const top = Math.max(even * 1.2, ...byLayer.flat());
+  const row = 22;
+  const width = 320;
+  const x = (v) => 62 + (v / top) * (width - 62 - 62);
+  const nodes = byLayer.flatMap((values, k) => {
+    const v = values[patch.index];
+    const y = k * row + 4;
+    return [
+      svg("text", { x: 0, y: y + 11 }, `layer ${k + 1}`),
+      svg("rect", { x: 62, y, width: Math.max(1, x(v) - 62).toFixed(1), height: 14, class: "layer-bar" }),
+      svg("path", { d: `M${x(even).toFixed(1)} ${y - 2}v18`, class: "even" }),
+      svg("text", { x: Math.max(x(v), x(even)) + 6, y: y + 11 }, weight(v)),
+    ];
+  });
+  const height = byLayer.length * row + 4;
+  const label = byLayer.map((values, k) => `layer ${k + 1}: ${weight(values[patch.index])}`).join(", ");
+  byId("tok-layers").replaceChildren(svg("svg", { class: "svgplot layers", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...nodes));
+}
+
+function fillControls() {
+  ui.star.value = state.key;
+  ui.color.replaceChildren(...quantities().map((q) => el("option", { value: q.id }, q.title)));
+  ui.color.value = chosen().id;
+  ui.patch.max = view.patches.length;
+  ui.lines.checked = state.lines;
+  ui.seen.checked = state.seen && hasNoise(view);
+  byId("tok-seen-label").hidden = !hasNoise(view);
+  const { star, patches, attention } = view;
+  byId("tok-caption").textContent = `${star.title} (${star.origin}${star.origin === "observed" ? `, ${star.credit}` : ""}), ${star.wave.n} pixels in ${patches.length} patches `
+    + `of ${attention.patch_size}; the deeper the red, the larger the ${chosen().title}.`;
+  byId("tok-table-caption").textContent = star.title;
+  byId("tok-csv").href = view.entry.csv;
+  byId("tok-json").href = view.entry.data;
+}
+
+function fillTable() {
+  const { patches, attention, lines } = view;
+  byId("tok-table").tBodies[0].replaceChildren(...patches.map((p) => el("tr", {},
+    el("th", { scope: "row" }, String(p.index + 1)), el("td", {}, p.lo.toFixed(1)), el("td", {}, p.hi.toFixed(1)),
+    el("td", {}, fixed(attention.embedding_norm[p.index], 2)), el("td", {}, fixed(attention.rollout[p.index], 4)),
+    el("td", { class: "text" }, linesIn(p, lines).map((line) => line.label).join(", ")))));
+}
+
+function drawScale() {
+  const { lo, hi } = scale();
+  const q = chosen();
+  byId("tok-scale-lo").textContent = q.share ? "0" : fixed(lo, 1);
+  byId("tok-scale-hi").textContent = q.share ? weight(hi) : fixed(hi, 1);
+  byId("tok-scale-name").textContent = q.title;
+  ui.scale.hidden = false;
+  drawTintBar(byId("tok-scale-bar"));
+}
+
+const mostAttended = () => {
+  const { rollout } = view.attention;
+  return rollout.indexOf(Math.max(...rollout));
+};
+
+/** Draw a newly chosen star or quantity. */
+function draw(newStar) {
+  const label = `Spectrum of ${view.star.title} in ${view.patches.length} patches`;
+  ui.one.hidden = false;
+  if (!charts) build();
+  else {
+    charts.top.setData([view.wave, view.flux], !newStar);
+    charts.bars.setData(barData(), !newStar);
+  }
+  charts.bars.options.yLabel = chosen().share ? "share" : "length";
+  charts.top.rename(label);
+  charts.bars.rename(`${chosen().title}, by patch`);
+  drawScale();
+  refresh();
+}
+
+function remember() {
+  permalink.write({
+    star: state.key, by: state.by === "rollout" ? null : state.by, patch: state.patch + 1,
+    lines: state.lines ? null : 0, seen: state.seen ? 1 : null,
+  });
+}
+
+async function choose(change) {
+  const key = change.key ?? state.key;
+  const newStar = !view || key !== state.key;
+  try {
+    const next = newStar ? await loadStar(page, key) : view;
+    const seen = change.seen ?? state.seen;
+    const flux = seen ? await seenFlux(next) : next.star.flux;
+    view = next;
+    view.flux = flux;
+  } catch (error) {
+    say(ui.error, error.message);
+    return;
+  }
+  say(ui.error);
+  Object.assign(state, change, { key: view.entry.key });
+  state.patch = Math.max(0, Math.min(state.patch ?? mostAttended(), view.patches.length - 1));
+  if (newStar) {
+    state.preview = null;
+    fillTable();
+  }
+  fillControls();
+  draw(newStar);
+  remember();
+}
+
+function fromLink(link) {
+  const change = {};
+  if (page.stars.some((star) => star.key === link.star)) change.key = link.star;
+  if (/^(rollout|norm|layer-\d+)$/.test(link.by ?? "")) change.by = link.by;
+  if (/^\d+$/.test(link.patch ?? "")) change.patch = Number(link.patch) - 1;
+  if (link.lines) change.lines = link.lines !== "0";
+  if (link.seen) change.seen = link.seen === "1";
+  return change;
+}
+
+ui.star.addEventListener("change", () => choose({ key: ui.star.value }));
+ui.color.addEventListener("change", () => choose({ by: ui.color.value }));
+ui.patch.addEventListener("input", () => { state.preview = null; choose({ patch: Number(ui.patch.value) - 1 }); });
+ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
+ui.seen.addEventListener("change", () => choose({ seen: ui.seen.checked }));
+permalink.onChange((link) => choose(fromLink(link)));
+onTheme(() => view && drawScale());
+
+byId("tok-controls").hidden = false;
+await choose(fromLink(permalink.read()));
