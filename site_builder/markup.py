@@ -19,13 +19,13 @@ MINUS, THIN = "\u2212", "\u2009"
 def format_number(value: float | int | str, digits: int | None = None, sign: bool = False) -> str:
     """A number as the pages set it: true minus sign, thin spaces between thousands.
 
-    ``digits`` is the number of decimals; None keeps integers whole and text as it is.
+    ``digits`` is the number of decimals; None keeps integers whole, gives other numbers four
+    significant digits, and leaves text as it is.
     """
     if isinstance(value, str):
         return value
-    if digits is None:
-        digits = 0 if float(value).is_integer() else 3
-    text = f"{value:+,.{digits}f}" if sign else f"{value:,.{digits}f}"
+    kind = f".{digits}f" if digits is not None else ".0f" if float(value).is_integer() else ".4g"
+    text = f"{value:+,{kind}}" if sign else f"{value:,{kind}}"
     if re.fullmatch(r"[+-]0(\.0*)?", text):
         text = text[1:]
     return text.replace("-", MINUS).replace(",", THIN)
@@ -57,9 +57,9 @@ def interval(m: Measured, digits: int = 3, unit: str = "", sign: bool = False) -
 
 
 def source_button(target: str, label: str, text: str) -> Markup:
-    """The mark that opens a provenance card; a popover, so it needs no script."""
-    html = '<button class="source-mark" type="button" popovertarget="{}" aria-label="{}">{}</button>'
-    return Markup(html).format(target, label, text)
+    """The mark that opens a provenance card; a popover, so it needs no script. Without text: an icon."""
+    html = '<button class="source-mark{}" type="button" popovertarget="{}" aria-label="{}">{}</button>'
+    return Markup(html).format("" if text else " mark", target, label, text)
 
 
 _STYLE = re.compile(r' style="([^"]*)"')

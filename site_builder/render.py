@@ -68,7 +68,7 @@ class Sources:
     results: Results
     cards: dict[tuple[str, ...], list[SourceCard]] = field(default_factory=dict)
 
-    def mark(self, *things: Quantity | Measured | Row | str, text: str = "Source") -> Markup:
+    def mark(self, *things: Quantity | Measured | Row | str, text: str = "") -> Markup:
         """A mark that opens where things come from; one mark per run if they come from several."""
         paths = tuple(dict.fromkeys(p for thing in things for p in _paths(thing)))
         if not paths:
@@ -77,7 +77,7 @@ class Sources:
             self.cards[paths] = list(self._new_cards(paths))
         cards = self.cards[paths]
         return Markup("").join(
-            markup.source_button(card.id, f"Source: run {card.provenance.run}", text) for card in cards
+            markup.source_button(card.id, f"{text or 'Source'}: run {card.provenance.run}", text) for card in cards
         )
 
     def _new_cards(self, paths: Sequence[str]) -> Iterable[SourceCard]:

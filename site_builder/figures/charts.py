@@ -1,0 +1,275 @@
+"""The charts of the site without JavaScript: matplotlib drawings of ``series``."""
+
+from typing import Any
+
+import numpy as np
+
+from site_builder.design import FAMILIES, STAR_CLASSES, paint
+from site_builder.figures import series as s
+from site_builder.figures.svg import Draw
+from site_builder.results import RunResults
+
+
+def spread_labels(values: list[float], gap: float) -> list[float]:
+    """Move label positions apart until neighbours are ``gap`` from each other, keeping their order."""
+    order = np.argsort(values)
+    placed = np.array(values, float)[order]
+    for _ in range(200):
+        moved = False
+        for i in range(len(placed) - 1):
+            lack = gap - (placed[i + 1] - placed[i])
+            if lack > 1e-9:
+                placed[i] -= lack / 2
+                placed[i + 1] += lack / 2
+                moved = True
+        if not moved:
+            break
+    out = np.empty_like(placed)
+    out[order] = placed
+    return out.tolist()
+
+
+def title_axis(ax: Any, text: str) -> None:
+    """The y label set upright above the axis, where it can be read without turning the head."""
+    ax.set_title(text, loc="left", pad=10)
+
+
+def line_style(family: str) -> dict[str, Any]:
+    """matplotlib keywords of a model family."""
+    style = FAMILIES[family]
+    dash: Any = "solid" if not style.dash else (0, style.dash)
+    return {"color": paint(style.token), "marker": style.marker, "linestyle": dash}
+
+
+def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label: str, x_label: str) -> Draw:
+    """A metric against brightness for every model, with intervals and labels at the lines' ends."""
+    all_series = s.metric_series(run, set_name, slice_name, metric)
+    rows = s.bins(run, set_name, slice_name)
+
+    def draw(figure: Any, narrow: bool) -> None:
+        ax = figure.add_subplot()
+        for one in reversed(all_series):
+            lead = one.model.family == "specvit"
+            ax.errorbar(
+                one.x, one.y, yerr=[one.below, one.above], capsize=0, elinewidth=1.2,
+                markersize=(7 if lead else 5.5) - narrow, linewidth=2.4 if lead else 1.5, zorder=4 if lead else 3,
+                **line_style(one.model.family),
+            )
+        low = min(min(one.y) for one in all_series)
+        ax.set_ylim(min(0.0, max(low - 0.05, -0.6)) if metric == "r2" else 0, 1.0 if metric == "r2" else None)
+        xs = all_series[0].x
+        if slice_name == "snr":
+            ax.set_xscale("log")
+            ax.set_xticks(xs, [f"{x:.0f}" for x in xs])
+            ax.minorticks_off()
+            ax.set_xlim(xs[0] / 1.15, xs[-1] * (1.9 if narrow else 1.35))
+        else:
+            step = xs[1] - xs[0] if len(xs) > 1 else 1.0
+            ticks = [f"{r.row.median_snr:.1f}" for r in rows]
+            ax.set_xticks(xs, [f"{x:g}\n{t}" for x, t in zip(xs, ticks, strict=True)])
+            ax.set_xlim(xs[0] - step * 0.3, xs[-1] + step * (1.65 if narrow else 0.9))
+        ax.set_xlabel(x_label)
+        ax.grid(axis="x", visible=False)
+        title_axis(ax, y_label)
+        _end_labels(ax, all_series, narrow)
+
+    return draw
+
+
+def _end_labels(ax: Any, all_series: list[s.Series], narrow: bool) -> None:
+    lo, hi = ax.get_ylim()
+    ends = [min(max(one.y[-1], lo), hi) for one in all_series]
+    for one, y in zip(all_series, spread_labels(ends, (hi - lo) * (0.075 if narrow else 0.055)), strict=True):
+        lead = one.model.family == "specvit"
+        ax.annotate(
+            short(one.model.title) if narrow else one.model.title, (one.x[-1], y), xytext=(9, 0), textcoords="offset points",
+            va="center", color=paint(FAMILIES[one.model.family].token), fontsize=12 if narrow else 13,
+            fontweight="bold" if lead else "normal", annotation_clip=False,
+        )
+
+
+def short(title: str) -> str:
+    """A model's title for narrow screens: without what stands in brackets."""
+    return title.split(" (")[0]
+
+
+def density_panel(ax: Any, d: s.Density, token: str) -> None:
+    """Cells of a density as one path per level, darker where there are more stars."""
+    from matplotlib.patches import PathPatch
+    from matplotlib.path import Path
+
+    for i, level in enumerate(d.levels):
+        vertices: list[tuple[float, float]] = []
+        codes: list[int] = []
+        for x, y, size in s.cells_of(d, level):
+            vertices += [(x, y), (x + size, y), (x + size, y + size), (x, y + size), (x, y)]
+            codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
+        if codes:
+            alpha = 0.14 + 0.82 * i / max(1, len(d.levels) - 1)
+            ax.add_patch(PathPatch(Path(vertices, codes), facecolor=paint(token), edgecolor="none", alpha=round(alpha, 3)))
+
+
+def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: str) -> Draw:
+    """Predicted against true log g as a density, one panel a model."""
+    table = run.predictions[set_name]
+    true = np.asarray(table.logg)
+
+    def draw(figure: Any, narrow: bool) -> None:
+        shown = models[:1] if narrow else models
+        axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        for ax, name in zip(axes, shown, strict=True):
+            lo, hi = axis_range(true)
+            predicted = np.asarray(table.predicted[name])
+            density_panel(ax, s.density(true, predicted, lo, hi), FAMILIES[run.model(name).family].token)
+            middle = s.running(true, predicted, 12)
+            ax.plot([lo, hi], [lo, hi], color=paint("ink"), linewidth=1)
+            ax.plot(middle.x, middle.median, color=paint("ink"), linewidth=1.6, linestyle=(0, (4, 2)))
+            ax.set_xlim(lo, hi)
+            ax.set_ylim(lo, hi)
+            ax.set_aspect("equal")
+            ax.set_xlabel(x_label)
+            ax.set_title(run.model(name).title, loc="left", color=paint("ink"))
+        axes[0].set_ylabel("Predicted log g (dex)")
+
+    return draw
+
+
+def axis_range(true: np.ndarray) -> tuple[float, float]:
+    """Half-dex limits that hold all true values."""
+    return float(np.floor(true.min() * 2) / 2), float(np.ceil(true.max() * 2) / 2)
+
+
+def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> Draw:
+    """A metric per star class: one row of marks a class, one mark a model, with intervals."""
+    present = [c for c in STAR_CLASSES if any(r.row.label == c for r in run.rows(set_name, "class"))]
+    models = [m for m in run.run.models if run.rows(set_name, "class", m.name)]
+
+    def draw(figure: Any, narrow: bool) -> None:
+        ax = figure.add_subplot()
+        for i, name in enumerate(present):
+            for j, model in enumerate(models):
+                row = run.row(set_name, model.name, "class", name)
+                if row is None:
+                    continue
+                value, below, above = s.interval_of(getattr(row.row, metric))
+                y = i + (j - (len(models) - 1) / 2) * 0.14
+                style = line_style(model.family) | {"linestyle": "none"}
+                if model.family == "mean":
+                    style["marker"] = "|"
+                ax.errorbar([value], [y], xerr=[[below], [above]], markersize=6, elinewidth=1.2, capsize=0, **style,
+                            label=(short(model.title) if narrow else model.title) if i == 0 else None)
+        ax.set_yticks(range(len(present)), [f"{c.capitalize()}s" for c in present])
+        ax.set_ylim(len(present) - 0.5, -0.5)
+        for i in range(1, len(present)):
+            ax.axhline(i - 0.5, color=paint("grid"), linewidth=0.8)
+        if metric == "bias":
+            ax.axvline(0, color=paint("ink"), linewidth=1)
+        else:
+            ax.set_xlim(0, None)
+        ax.grid(axis="y", visible=False)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(x_label)
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3 if narrow else len(models), handletextpad=0.3, columnspacing=1.2, borderaxespad=0)
+
+    return draw
+
+
+LABELS = (("logg", "log g (dex)"), ("teff", "Teff (K)"), ("mh", "[M/H] (dex)"))
+
+
+def residuals(run: RunResults, set_name: str, models: list[str]) -> Draw:
+    """Median residual and its central 68 % against each label."""
+    table = run.predictions[set_name]
+    true = np.asarray(table.logg)
+
+    def draw(figure: Any, narrow: bool) -> None:
+        axes = figure.subplots(3, 1, sharey=True) if narrow else figure.subplots(1, 3, sharey=True)
+        for ax, (column, text) in zip(axes, LABELS, strict=True):
+            for name in reversed(models):
+                r = s.running(np.asarray(getattr(table, column)), np.asarray(table.predicted[name]) - true)
+                style = line_style(run.model(name).family)
+                ax.fill_between(r.x, r.lo, r.hi, color=style["color"], alpha=0.13, linewidth=0)
+                ax.plot(r.x, r.median, markersize=4.5, **style, label=run.model(name).title)
+            ax.axhline(0, color=paint("ink"), linewidth=0.9)
+            ax.set_xlabel(text)
+            if column == "teff":
+                ax.xaxis.set_major_locator(_locator(4))
+        title_axis(axes[0], "Predicted − true log g (dex)")
+        axes[-1 if not narrow else 0].legend(loc="lower left" if not narrow else "upper right", ncols=1)
+
+    return draw
+
+
+def _locator(n: int) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    return MaxNLocator(n)
+
+
+def calibration(run: RunResults, set_name: str, slice_name: str, x_label: str) -> Draw:
+    """Coverage of the 68 % and 95 % intervals per bin against their nominal values."""
+    models = [m for m in run.run.models if any(r.row.coverage68 is not None for r in run.rows(set_name, slice_name, m.name))]
+
+    def draw(figure: Any, narrow: bool) -> None:
+        ax = figure.add_subplot()
+        for nominal in (0.6827, 0.95):
+            ax.axhline(nominal * 100, color=paint("ink"), linewidth=1)
+        for model in reversed(models):
+            rows = sorted(run.rows(set_name, slice_name, model.name), key=lambda r: r.row.lo or 0.0)
+            x = [r.row.median_snr if slice_name == "snr" else ((r.row.lo or 0) + (r.row.hi or 0)) / 2 for r in rows]
+            for i, field in enumerate(("coverage68", "coverage95")):
+                y = [100 * getattr(r.row, field) for r in rows]
+                ax.plot(x, y, markersize=6, **line_style(model.family), label=model.title if i else None)
+        if slice_name == "snr":
+            ax.set_xscale("log")
+            ax.set_xticks(x, [f"{v:.0f}" for v in x])
+            ax.minorticks_off()
+        ax.set_xlabel(x_label)
+        ax.grid(axis="x", visible=False)
+        title_axis(ax, "Stars within the stated interval (%)")
+        ax.legend(loc="center right")
+
+    return draw
+
+
+def training(run: RunResults) -> Draw:
+    """R2 on the validation set against spectra shown."""
+    history = run.history
+    assert history is not None
+
+    def draw(figure: Any, narrow: bool) -> None:
+        ax = figure.add_subplot()
+        for curve in history.curves:
+            style = line_style(run.model(curve.model).family) | {"marker": ""}
+            ax.plot(curve.presentations, curve.val_r2, **style, label=run.model(curve.model).title)
+        ax.set_xscale("log")
+        top = max(max(c.val_r2) for c in history.curves)
+        ax.set_ylim(max(-0.05, min(min(c.val_r2) for c in history.curves)), min(1.0, top * 1.12))
+        ax.set_xlabel("Spectra shown, each with fresh noise")
+        title_axis(ax, "R² on the validation set")
+        ax.legend(loc="lower right")
+
+    return draw
+
+
+def cost(run: RunResults, set_name: str) -> Draw:
+    """R2 on the test set against training time."""
+    rows = [(m, run.row(set_name, m.name)) for m in run.run.models if m.train_seconds > 0 and m.family != "mean"]
+
+    def draw(figure: Any, narrow: bool) -> None:
+        ax = figure.add_subplot()
+        for model, row in rows:
+            if row is None:
+                continue
+            value, below, above = s.interval_of(row.row.r2)
+            style = line_style(model.family) | {"linestyle": "none"}
+            ax.errorbar([model.train_seconds / 60], [value], yerr=[[below], [above]], markersize=9, **style)
+            ax.annotate(short(model.title), (model.train_seconds / 60, value), xytext=(0, 13), textcoords="offset points",
+                        ha="center", color=style["color"], fontsize=12.5)
+        ax.set_xscale("log")
+        ax.margins(x=0.18, y=0.2)
+        ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+        ax.set_xlabel("Training time on the machine of the run (minutes)")
+        title_axis(ax, "R² on the test set")
+
+    return draw

@@ -1,0 +1,60 @@
+"""Pictures made of spectra: strips like a photographic plate, and the card that links show.
+
+PNGs are written by hand (zlib and struct), so that they do not depend on an imaging library.
+"""
+
+import struct
+import zlib
+
+import numpy as np
+
+from site_builder.contract.schema import ExampleFile, WaveAxis
+
+# Deep red to warm white: what the eye would make of this light if it could.
+STOPS = np.array([[10, 4, 6], [60, 8, 12], [150, 22, 20], [226, 92, 52], [255, 206, 160], [255, 244, 226]], float)
+
+
+def wavelengths(axis: WaveAxis) -> np.ndarray:
+    """(n,) vacuum Angstrom of an axis."""
+    grid = axis.start + axis.step * np.arange(axis.n)
+    return grid if axis.scale == "linear" else 10.0**grid
+
+
+def flux_array(star: ExampleFile) -> np.ndarray:
+    """(n,) flux with NaN where there are no data."""
+    return np.array([np.nan if f is None else f for f in star.flux], float)
+
+
+def png(pixels: np.ndarray) -> bytes:
+    """(rows, columns, 3) uint8 as a PNG file."""
+    rows, columns, _ = pixels.shape
+    raw = b"".join(b"\0" + row.tobytes() for row in np.ascontiguousarray(pixels, np.uint8))
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+
+    header = struct.pack(">IIBBBBB", columns, rows, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(raw, 9)) + chunk(b"IEND", b"")
+
+
+def resample(star: ExampleFile, lo: float, hi: float, columns: int) -> np.ndarray:
+    """(columns,) mean flux in equal steps of wavelength; gaps are bridged for the picture only."""
+    wave, flux = wavelengths(star.wave), flux_array(star)
+    good = np.isfinite(flux)
+    fine = np.interp(np.linspace(lo, hi, columns * 4), wave[good], flux[good])
+    return fine.reshape(columns, 4).mean(1)
+
+
+def shade(values: np.ndarray, low: float, high: float) -> np.ndarray:
+    """(..., 3) uint8 colours of (...) values between ``low`` and ``high``."""
+    t = np.clip((values - low) / (high - low), 0, 1) * (len(STOPS) - 1)
+    i = np.minimum(t.astype(int), len(STOPS) - 2)
+    part = (t - i)[..., None]
+    return np.round(STOPS[i] * (1 - part) + STOPS[i + 1] * part).astype(np.uint8)
+
+
+def strip(star: ExampleFile, lo: float, hi: float, columns: int = 1000) -> bytes:
+    """One star as a one-pixel-high PNG, stretched by the page."""
+    flux = resample(star, lo, hi, columns)
+    low, high = np.percentile(flux, [0.2, 99])
+    return png(shade(flux, float(low) - 0.08, float(high) * 1.08)[None])

@@ -1,0 +1,40 @@
+"""Tables that are published as CSV beside a figure."""
+
+from site_builder.publish import Site
+from site_builder.results import RunResults
+
+METRICS = ("r2", "rmse", "mae", "bias", "nmad")
+
+
+def metrics_csv(site: Site, run: RunResults, set_name: str, slice_name: str) -> str:
+    """All metrics of all models in the bins of one slice; returns the address."""
+    header = ["model", "slice", "label", "lo", "hi", "n", "median_snr"]
+    header += [f"{m}{end}" for m in METRICS for end in ("", "_lo", "_hi")] + ["coverage68", "coverage95"]
+    rows = []
+    for r in (found.row for found in run.rows(set_name, slice_name)):
+        values = [v for m in METRICS for v in (getattr(r, m).value, getattr(r, m).lo, getattr(r, m).hi)]
+        rows.append([r.model, r.slice, r.label, r.lo, r.hi, r.n, r.median_snr, *values, r.coverage68, r.coverage95])
+    return site.publish_csv(f"tables/{run.name}.{set_name}.{slice_name}.csv", header, rows)
+
+
+def history_csv(site: Site, run: RunResults) -> str:
+    """The training curves as one table; returns the address."""
+    assert run.history is not None
+    columns = ("presentations", "seconds", "learning_rate", "train_loss", "val_loss", "val_r2", "val_mae")
+    rows = [
+        [curve.model, *values]
+        for curve in run.history.curves
+        for values in zip(*(getattr(curve, c) for c in columns), strict=True)
+    ]
+    return site.publish_csv(f"tables/{run.name}.history.csv", ["model", *columns], rows)
+
+
+def cost_csv(site: Site, run: RunResults, set_name: str) -> str:
+    """Cost and overall R2 of every model; returns the address."""
+    header = ["model", "n_parameters", "n_spectra", "train_seconds", "inference_ms_1", "inference_ms_256", "r2", "r2_lo", "r2_hi"]
+    rows = []
+    for m in run.run.models:
+        row = run.row(set_name, m.name)
+        r2 = (row.row.r2.value, row.row.r2.lo, row.row.r2.hi) if row else (None, None, None)
+        rows.append([m.name, m.n_parameters, m.n_spectra, m.train_seconds, m.inference_ms_1, m.inference_ms_256, *r2])
+    return site.publish_csv(f"tables/{run.name}.{set_name}.cost.csv", header, rows)
