@@ -1,6 +1,7 @@
 """Command line of the backend: ``python -m model COMMAND``; bad input is one sentence and exit code 2."""
 
 import io
+import json
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ from model.config import run_config
 from model.export import check_results_folder, export
 from model.instruments import lamost_axis
 from model.pipeline import Pipeline, smaller
+from model.predict import as_json, as_table, predict_files
+from model.simulated import write_simulated
 from model.surveys import lamost
 from site_builder.contract import BadInput
 from site_builder.contract.io import write_atomic
@@ -90,6 +93,56 @@ class Run:
 
 
 @dataclass
+class Predict:
+    """log g with its sigma for your own spectra (FITS table, CSV or ECSV), with the shipped weights."""
+
+    files: tyro.conf.Positional[tuple[Path, ...]]
+    """spectra: columns wave, flux and ivar (FITS: one spectrum per row, or wave once in an HDU of its own)"""
+    instrument: Literal["auto", "pfs-mr", "lamost"] = "auto"
+    """auto chooses by the pixel size of each spectrum"""
+    weights: Path | None = None
+    """a .safetensors file with its .json (default: the shipped ones)"""
+    air: bool = False
+    """wavelengths are in air"""
+    vacuum: bool = False
+    """wavelengths are in vacuum (the default, for scripts that say so)"""
+    rv: float = 0.0
+    """radial velocity in km/s that is taken out (positive: receding)"""
+    json: bool = False
+    """print JSON instead of a table"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        if self.air and self.vacuum:
+            raise BadInput("--air and --vacuum exclude each other; give the one that the file has.")
+        if not self.files:
+            raise BadInput("predict: no file was named; give at least one FITS, CSV or ECSV file.")
+        if not abs(self.rv) < 2000:
+            raise BadInput(f"--rv {self.rv:g} is no velocity of a star in km/s; give a value between -2000 and 2000.")
+        answers = predict_files(list(self.files), self.instrument, self.weights, self.air, self.rv)
+        print(json.dumps(as_json(answers), indent=1, allow_nan=False) if self.json else as_table(answers))
+
+
+@dataclass
+class Simulate:
+    """Write synthetic spectra with noise to a FITS table that ``predict`` reads."""
+
+    out: Path
+    """FITS file to write"""
+    instrument: Literal["pfs-mr", "lamost"] = "pfs-mr"
+    """whose pixels and noise"""
+    n: int = 10
+    """number of spectra"""
+    seed: int = 0
+    """seed of labels and noise"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        write_simulated(self.out, self.instrument, self.n, self.seed)
+        print(f"{self.n} spectra written to {self.out}; python -m model predict {self.out} reads them")
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -105,7 +158,13 @@ class LamostNoise:
         write_atomic(self.out, buffer.getvalue())
 
 
-COMMANDS: dict[str, Callable[..., Any]] = {"run": Run, "train": Train, "lamost-noise": LamostNoise}
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "run": Run,
+    "train": Train,
+    "predict": Predict,
+    "simulate": Simulate,
+    "lamost-noise": LamostNoise,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -57,8 +57,8 @@ PRESETS: dict[str, Preset] = {
     "specvit-ti": Preset(
         lamost_patch=60,
         pfs=TrainConfig(presentations=3_000_000, learning_rate=1e-3, loss="mse"),
-        lamost=TrainConfig(presentations=1_500_000, learning_rate=1e-3, loss="mse"),
-        mlp=TrainConfig(presentations=4_000_000, batch_size=512, learning_rate=1e-3, loss="mse", log_every=102_400),
+        lamost=TrainConfig(presentations=1_000_000, learning_rate=1e-3, loss="mse"),
+        mlp=TrainConfig(presentations=3_000_000, batch_size=512, learning_rate=1e-3, loss="mse", log_every=102_400),
     ),
     # the whole chain in minutes
     "specvit-nano": Preset(

@@ -91,3 +91,18 @@ def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float
     good = valid & (sigma > 0)
     snr = float(np.median(normalised.numpy()[good] / sigma[good]))
     return OnPixels(normalised, torch.from_numpy(sigma.astype(np.float32)), torch.from_numpy(valid), snr)
+
+
+def vacuum_from_air(wave: np.ndarray) -> np.ndarray:
+    """Vacuum wavelengths of air wavelengths (Angstrom), for standard air.
+
+    Source: inverse of Morton (2000, ApJS 130, 403) eq. 8 as fitted by N. Piskunov for VALD3.
+    """
+    s = 1e4 / np.asarray(wave, np.float64)
+    n = (
+        1
+        + 8.336624212083e-5
+        + 2.408926869968e-2 / (130.1065924522 - s**2)
+        + 1.599740894897e-4 / (38.92568793293 - s**2)
+    )
+    return np.asarray(wave * n)
