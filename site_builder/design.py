@@ -87,7 +87,7 @@ TYPE: dict[str, str] = {
     "size-5": "1.5rem",
     "size-6": "clamp(1.65rem, 1.3rem + 1.3vw, 2.1rem)",
     "size-7": "clamp(2.1rem, 1.4rem + 2.8vw, 3.5rem)",
-    "measure": "68ch",
+    "measure": "38rem",
 }
 SPACE: dict[str, str] = {
     "s-1": "0.25rem",

@@ -106,6 +106,11 @@ def worst_class(run: RunResults, set_name: str, metric: str = "mae") -> tuple[Ro
     return rows[-1], rows[0]
 
 
+def curve_set(run: RunResults) -> SetInfo:
+    """The synthetic set with the most brightness bins: what the curve against brightness is drawn from."""
+    return max(run.sets("synthetic"), key=lambda info: len(bins(run, info.name, brightness_slice(run, info.name))))
+
+
 def observed_sets(results: Results) -> list[tuple[RunResults, SetInfo]]:
     """Every evaluated set of observed stars, with its run; the main run's first."""
     return [(run, info) for run in results.runs.values() for info in run.sets("observed")]

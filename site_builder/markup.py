@@ -13,7 +13,7 @@ from markupsafe import Markup
 from site_builder.design import LIGHT, stand_ins
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
 
-MINUS, THIN = "\u2212", "\u2009"
+MINUS, THIN, NBSP = "\u2212", "\u2009", "\u00a0"
 
 
 def format_number(value: float | int | str, digits: int | None = None, sign: bool = False) -> str:
@@ -41,7 +41,7 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
     if scale != 1.0:
         extra += Markup(' data-scale="{}"').format(f"{scale:g}")
     source = " ".join(PUBLISHED_BELOW + s for s in q.sources)
-    tail = Markup("<span class=unit>{}</span>").format(THIN + unit) if unit else Markup("")
+    tail = Markup("<span class=unit>{}</span>").format(NBSP + unit) if unit else Markup("")
     html = '<data class=num value="{}" data-src="{}"{}>{}</data>{}'
     return Markup(html).format(q.value, source, extra, shown, tail)
 
@@ -52,7 +52,7 @@ def interval(m: Measured, digits: int = 3, unit: str = "", sign: bool = False) -
         number(m.value, digits, sign=sign),
         number(m.lo, digits, sign=sign),
         number(m.hi, digits, sign=sign),
-        Markup("<span class=unit>{}</span>").format(THIN + unit) if unit else "",
+        Markup("<span class=unit>{}</span>").format(NBSP + unit) if unit else "",
     )
 
 
@@ -135,3 +135,29 @@ def join(parts: Sequence[Markup | str], last: str = " and ") -> Markup:
     if len(parts) < 2:
         return Markup("").join(parts)
     return Markup("{}{}{}").format(Markup(", ").join(parts[:-1]), last, parts[-1])
+
+
+def _at(wave: float, lo: float, hi: float) -> str:
+    return f"{100 * (wave - lo) / (hi - lo):.2f}%"
+
+
+def line_names(lo: float, hi: float, groups: Sequence[tuple[str, Sequence[float]]]) -> Markup:
+    """Names of lines over a picture that runs from ``lo`` to ``hi`` Angstrom, with a tick at each."""
+    parts = [Markup('<svg class="line-scale" width="100%" height="26" aria-hidden="true" focusable="false">')]
+    for name, waves in groups:
+        for wave in waves:
+            parts.append(Markup('<line x1="{0}" x2="{0}" y1="16" y2="26" class="line-mark"/>').format(_at(wave, lo, hi)))
+        parts.append(Markup('<text x="{}" y="11">{}</text>').format(_at(sum(waves) / len(waves), lo, hi), name))
+    return Markup("").join([*parts, Markup("</svg>")])
+
+
+def wave_ticks(lo: float, hi: float, step: float = 200.0) -> Markup:
+    """A wavelength scale under the same picture; every second tick disappears on narrow screens."""
+    parts = [Markup('<svg class="wave-ticks" width="100%" height="22" aria-hidden="true" focusable="false">')]
+    tick = -(-lo // step) * step
+    while tick < hi:
+        kind = "major" if tick % (2 * step) == 0 else "minor"
+        html = '<line x1="{0}" x2="{0}" y1="0" y2="6"/><text x="{0}" y="19" class="{1}">{2}</text>'
+        parts.append(Markup(html).format(_at(tick, lo, hi), kind, f"{tick:.0f}"))
+        tick += step
+    return Markup("").join([*parts, Markup("</svg>")])

@@ -38,7 +38,6 @@ from site_builder.contract.schema import (
 )
 
 MODELS = (("specvit-test", "specvit", 0.45), ("mlp", "mlp", 0.5), ("lightgbm", "lightgbm", 0.65), ("ridge", "ridge", 0.75), ("mean", "mean", 1.15))
-MAGNITUDES = (20.0, 20.5, 21.0, 21.5, 22.0, 22.5)
 CLASSES = ("giant", "subgiant", "dwarf")
 
 
@@ -105,11 +104,13 @@ def _bins(values: np.ndarray, edges: np.ndarray) -> list[tuple[float, float, np.
     return out
 
 
-def metric_rows(part: dict[str, Any], magnitude: bool) -> list[MetricRow]:
+def metric_rows(part: dict[str, Any], fine: bool) -> list[MetricRow]:
     """All slices of all models."""
     logg = np.asarray(part["logg"])
+    magnitude = part["magnitude"] is not None
     key = np.asarray(part["magnitude"] if magnitude else part["snr"])
-    edges = np.array([*MAGNITUDES, 23.0]) - 0.25 if magnitude else np.array([0, 15, 30, 60, 1000.0])
+    step = 0.25 if fine else 0.75
+    edges = np.arange(19.75, 22.76, step) if magnitude else np.array([0, 15, 30, 60, 1000.0])
     everything = np.ones(len(logg), bool)
     rows = []
     for model, _, _ in MODELS:
@@ -147,7 +148,7 @@ def star_set(rng: np.random.Generator, n: int, observed: bool) -> dict[str, Any]
         "teff": teff.round(1).tolist(),
         "mh": mh.round(4).tolist(),
         "snr": snr.round(4).tolist(),
-        "magnitude": None if magnitude is None else magnitude.round(4).tolist(),
+        "magnitude": None if observed or magnitude is None else magnitude.round(4).tolist(),
         "predicted": predicted,
         "sigma": sigma,
     }
@@ -282,7 +283,7 @@ def _history(run: str) -> HistoryFile:
 
 
 def _set_info(name: str, n: int) -> SetInfo:
-    observed = name != "test"
+    observed = name == "lamost-dr10"
     return SetInfo(
         name=name, title="Observed test stars" if observed else "Synthetic test set", origin="observed" if observed else "synthetic",
         survey="LAMOST DR10" if observed else "synthetic", n=n, description="random numbers for tests",
@@ -304,7 +305,7 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
     axes = [InterpolationAxis(axis=a, n_nodes=8, median=0.0004, p99=0.004, worst=0.02) for a in ("teff", "logg", "mh")]  # type: ignore[arg-type]
     main = "specvit-test-pfs-mr"
     files.append(("interpolation.json", InterpolationFile(provenance=provenance(main), instrument="pfs-mr", axes=axes)))
-    for observed, run, sets in ((False, main, ["test"]), (True, "specvit-test-lamost", ["test", "lamost-dr10"])):
+    for observed, run, sets in ((False, main, ["test", "snr-curve"]), (True, "specvit-test-lamost", ["test", "lamost-dr10"])):
         instrument = _instrument(observed, n_pixels)
         files.append((f"instruments/{instrument.name}.json", instrument))
         vit = VitShape(
@@ -315,9 +316,9 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
         files.append((f"runs/{run}/run.json", _run_file(run, instrument.name, vit, infos, observed)))
         files.append((f"runs/{run}/history.json", _history(run)))
         for name in sets:
-            part = star_set(rng, n_stars, name != "test")
+            part = star_set(rng, n_stars, name == "lamost-dr10")
             files.append((f"runs/{run}/predictions.{name}.json", PredictionsFile(provenance=provenance(run), set=name, **part)))
-            rows = metric_rows(part, part["magnitude"] is not None)
+            rows = metric_rows(part, name == "snr-curve")
             files.append((f"runs/{run}/metrics.{name}.json", MetricsFile(provenance=provenance(run), set=name, bootstrap=100, rows=rows)))
         files.extend(_examples(rng, run, instrument, vit))
     entries = [write_file(root, path, content) for path, content in files]

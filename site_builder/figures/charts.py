@@ -7,7 +7,7 @@ import numpy as np
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
 from site_builder.figures.svg import Draw
-from site_builder.results import RunResults
+from site_builder.results import Row, RunResults
 
 
 def spread_labels(values: list[float], gap: float) -> list[float]:
@@ -57,23 +57,35 @@ def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label
             )
         low = min(min(one.y) for one in all_series)
         ax.set_ylim(min(0.0, max(low - 0.05, -0.6)) if metric == "r2" else 0, 1.0 if metric == "r2" else None)
-        xs = all_series[0].x
-        if slice_name == "snr":
-            ax.set_xscale("log")
-            ax.set_xticks(xs, [f"{x:.0f}" for x in xs])
-            ax.minorticks_off()
-            ax.set_xlim(xs[0] / 1.15, xs[-1] * (1.9 if narrow else 1.35))
-        else:
-            step = xs[1] - xs[0] if len(xs) > 1 else 1.0
-            ticks = [f"{r.row.median_snr:.1f}" for r in rows]
-            ax.set_xticks(xs, [f"{x:g}\n{t}" for x, t in zip(xs, ticks, strict=True)])
-            ax.set_xlim(xs[0] - step * 0.3, xs[-1] + step * (1.65 if narrow else 0.9))
+        _brightness_axis(ax, rows, slice_name, narrow)
         ax.set_xlabel(x_label)
         ax.grid(axis="x", visible=False)
         title_axis(ax, y_label)
         _end_labels(ax, all_series, narrow)
 
     return draw
+
+
+def _brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) -> None:
+    """Ticks at round magnitudes with the bins' median SNR along the top, or the SNR itself; room for labels."""
+    if slice_name == "snr":
+        xs = [r.row.median_snr for r in rows]
+        ax.set_xscale("log")
+        ax.set_xticks(xs, [f"{x:.0f}" for x in xs])
+        ax.minorticks_off()
+        ax.set_xlim(xs[0] / 1.15, xs[-1] * (1.9 if narrow else 1.35))
+        return
+    lo, hi = rows[0].row.lo or 0.0, rows[-1].row.hi or 0.0
+    step = 1.0 if narrow and hi - lo > 2 else 0.5
+    ticks = np.arange(np.ceil(lo / step) * step, hi + 1e-6, step)
+    ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
+    ax.set_xlim(lo - 0.02 * (hi - lo), hi + (0.34 if narrow else 0.14) * (hi - lo))
+    every = max(1, round(len(rows) / (4 if narrow else 7)))
+    for row in rows[every // 2 :: every]:
+        centre = ((row.row.lo or 0.0) + (row.row.hi or 0.0)) / 2
+        text = f"SNR {row.row.median_snr:.1f}" if row is rows[every // 2] else f"{row.row.median_snr:.1f}"
+        ax.annotate(text, (centre, 0), xycoords=("data", "axes fraction"), xytext=(0, 6), textcoords="offset points",
+                    ha="center", va="bottom", color=paint("ink-3"), fontsize=11.5)
 
 
 def _end_labels(ax: Any, all_series: list[s.Series], narrow: bool) -> None:

@@ -8,21 +8,11 @@ import zlib
 
 import numpy as np
 
-from site_builder.contract.schema import ExampleFile, WaveAxis
+from site_builder.contract.schema import ExampleFile
+from site_builder.stars import column, wavelengths
 
 # Deep red to warm white: what the eye would make of this light if it could.
 STOPS = np.array([[10, 4, 6], [60, 8, 12], [150, 22, 20], [226, 92, 52], [255, 206, 160], [255, 244, 226]], float)
-
-
-def wavelengths(axis: WaveAxis) -> np.ndarray:
-    """(n,) vacuum Angstrom of an axis."""
-    grid = axis.start + axis.step * np.arange(axis.n)
-    return grid if axis.scale == "linear" else 10.0**grid
-
-
-def flux_array(star: ExampleFile) -> np.ndarray:
-    """(n,) flux with NaN where there are no data."""
-    return np.array([np.nan if f is None else f for f in star.flux], float)
 
 
 def png(pixels: np.ndarray) -> bytes:
@@ -39,7 +29,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 def resample(star: ExampleFile, lo: float, hi: float, columns: int) -> np.ndarray:
     """(columns,) mean flux in equal steps of wavelength; gaps are bridged for the picture only."""
-    wave, flux = wavelengths(star.wave), flux_array(star)
+    wave, flux = wavelengths(star.wave), column(star.flux)
     good = np.isfinite(flux)
     fine = np.interp(np.linspace(lo, hi, columns * 4), wave[good], flux[good])
     return fine.reshape(columns, 4).mean(1)
@@ -58,3 +48,20 @@ def strip(star: ExampleFile, lo: float, hi: float, columns: int = 1000) -> bytes
     flux = resample(star, lo, hi, columns)
     low, high = np.percentile(flux, [0.2, 99])
     return png(shade(flux, float(low) - 0.08, float(high) * 1.08)[None])
+
+
+def band(stars: list[ExampleFile]) -> tuple[float, float]:
+    """Wavelengths that every star covers."""
+    ends = []
+    for star in stars:
+        wave = wavelengths(star.wave)[np.isfinite(column(star.flux))]
+        ends.append((float(wave[0]), float(wave[-1])))
+    return max(e[0] for e in ends), min(e[1] for e in ends)
+
+
+def choose(stars: list[ExampleFile], count: int) -> list[ExampleFile]:
+    """At most ``count`` stars spread evenly over log g, lowest first; one of each identifier."""
+    ordered = sorted({star.id: star for star in stars}.values(), key=lambda star: (star.logg, star.id))
+    if len(ordered) <= count:
+        return ordered
+    return [ordered[round(i * (len(ordered) - 1) / (count - 1))] for i in range(count)]

@@ -1,20 +1,109 @@
-"""The page index.html."""
+"""index.html: the claim, its three numbers, the story, and the ways on."""
 
+from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup
+
+from site_builder import findings, tables
+from site_builder.contract.schema import ExampleFile
+from site_builder.figures import charts, plate, series, spectra
+from site_builder.figures.svg import draw_figure
+from site_builder.markup import line_names, wave_ticks
 from site_builder.pages.base import Page
+from site_builder.pages.shared import brightness_label
 from site_builder.publish import Site
-from site_builder.results import Results
+from site_builder.results import Quantity, Results, RunResults
 
 PAGE = Page(
     slug="index",
     nav="Home",
-    title="SpecViT: index",
-    description="to be written",
+    title="SpecViT: reading a star's surface gravity from its deep-red spectrum",
+    description="A Vision Transformer that reads log g from faint stellar spectra, measured against its baselines on synthetic and observed stars.",
     template="pages/index.html.j2",
 )
+
+WAYS = (
+    ("snr", "Dim one star and watch its spectrum drown in noise, and the answer widen."),
+    ("tokens", "What the network is given: the spectrum in patches, each with what it weighs."),
+    ("attention", "Which patches attend to which, layer by layer and head by head."),
+    ("results", "Every model on the same spectra: accuracy, calibration, training, cost."),
+    ("transfer", "The network that only ever saw synthetic spectra, shown observed stars."),
+    ("spectra", "An inspector for the example spectra: pan, zoom, name the lines."),
+    ("try", "Read log g from your own spectrum with the published weights."),
+    ("deep-dive", "The architecture drawn, the equations, the recipe, the noise, the limits of it all."),
+    ("data", "Every exported file with schema, hash and download; how to cite; how to publish your own."),
+)
+
+
+@dataclass(frozen=True)
+class PlateRow:
+    """One strip of the plate: a star, the address of its picture, its numbers."""
+
+    star: ExampleFile
+    path: str
+    image: str
+    logg: Quantity
+    predicted: Quantity | None
+    sigma: Quantity | None
+
+
+def plate_rows(results: Results, site: Site, count: int = 7) -> tuple[list[PlateRow], tuple[Markup, Markup]]:
+    """Strips of observed example stars (synthetic ones where none were observed) and the scales above and below."""
+    found: dict[str, tuple[RunResults, ExampleFile]] = {}
+    for run in results.runs.values():
+        for star in run.examples.values():
+            found.setdefault(star.id, (run, star))
+    observed = {k: v for k, v in found.items() if v[1].origin == "observed"}
+    chosen = plate.choose([star for _, star in (observed or found).values()], count)
+    lo, hi = plate.band(chosen)
+    rows = []
+    for star in chosen:
+        path = found[star.id][0].file(f"examples/{star.id}.json")
+        image = site.publish(f"data/plates/{star.id}.png", plate.strip(star, lo, hi))
+        answer = star.predicted_logg is not None
+        rows.append(
+            PlateRow(
+                star,
+                path,
+                image,
+                results.quantity(path, "/logg"),
+                results.quantity(path, "/predicted_logg") if answer else None,
+                results.quantity(path, "/predicted_sigma") if answer and star.predicted_sigma is not None else None,
+            )
+        )
+    return rows, (line_names(lo, hi, spectra.line_groups(lo, hi)), wave_ticks(lo, hi))
 
 
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
-    return {}
+    run = results.main
+    info = run.sets("synthetic")[0]
+    curve = findings.curve_set(run)
+    slice_name = series.brightness_slice(run, curve.name)
+    observed = findings.observed_sets(results)
+    rows, scale = plate_rows(results, site)
+    observed_rows = [(r, s, r.row(s.name, r.specvit.name), findings.compare(r, s.name, "mae")) for r, s in observed]
+    rival = run.family("mlp")
+    return {
+        "run": run,
+        "info": info,
+        "slice": slice_name,
+        "own": run.row(info.name, run.specvit.name),
+        "observed": observed_rows,
+        "overall": findings.compare(run, info.name),
+        "by": findings.by,
+        "ends": findings.ends(run, curve.name),
+        "worst": findings.worst_class(run, info.name),
+        "calibrated": findings.calibrated_bins(run, curve.name),
+        "tally": findings.tally(run, curve.name, rival) if rival else None,
+        "ways": WAYS,
+        "plate": rows,
+        "scale": scale,
+        "figure_curve": draw_figure(
+            site, "story", "R² of every model against brightness", charts.curves(run, curve.name, slice_name, "r2", "R² of log g", brightness_label(slice_name)), (960, 480)
+        ),
+        "csv": tables.metrics_csv(site, run, curve.name, slice_name),
+        "metrics_path": run.file(f"metrics.{curve.name}.json"),
+        "curve_own": run.row(curve.name, run.specvit.name),
+    }

@@ -27,26 +27,26 @@ def _two_models(run: RunResults) -> list[str]:
     return [run.specvit.name, *([rival.name] if rival else [])]
 
 
-def _figures(run: RunResults, set_name: str, site: Site) -> tuple[dict[str, FigureSvg], dict[str, str]]:
-    slice_name = series.brightness_slice(run, set_name)
+def _figures(run: RunResults, set_name: str, curve: str, site: Site) -> tuple[dict[str, FigureSvg], dict[str, str]]:
+    slice_name = series.brightness_slice(run, curve)
     x, two = brightness_label(slice_name), _two_models(run)
     static = {
-        "curve": draw_figure(site, "r2-brightness", "R² of every model against brightness", charts.curves(run, set_name, slice_name, "r2", "R² of log g", x), (960, 470)),
+        "curve": draw_figure(site, "r2-brightness", "R² of every model against brightness", charts.curves(run, curve, slice_name, "r2", "R² of log g", x), (960, 470)),
         "scatter": draw_figure(site, "predicted-true", "Predicted against true log g", charts.predicted_true(run, set_name, two, "True log g (dex)"), (960, 500), (380, 400)),
         "classes": draw_figure(site, "mae-classes", "Mean absolute error by star class", charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)"), (960, 400), (380, 430)),
         "residuals": draw_figure(site, "residuals", "Residuals against log g, Teff and [M/H]", charts.residuals(run, set_name, two), (960, 380), (380, 760)),
         "cost": draw_figure(site, "cost", "R² against training time", charts.cost(run, set_name), (960, 400)),
     }
     live = {
-        "curve": interactive.curves(site, "r2-brightness", run, set_name, slice_name, "r2", "R² of log g", x),
+        "curve": interactive.curves(site, "r2-brightness", run, curve, slice_name, "r2", "R² of log g", x),
         "scatter": interactive.predicted_true(site, "predicted-true", run, set_name, two, "True log g (dex)"),
         "classes": interactive.class_metric(site, "mae-classes", run, set_name, "mae", "Mean absolute error (dex)"),
         "residuals": interactive.residuals(site, "residuals", run, set_name, two),
         "cost": interactive.cost(site, "cost", run, set_name),
     }
     if run.specvit.has_sigma:
-        static["calibration"] = draw_figure(site, "calibration", "Coverage of the stated intervals", charts.calibration(run, set_name, slice_name, x), (960, 400))
-        live["calibration"] = interactive.calibration(site, "calibration", run, set_name, slice_name, x)
+        static["calibration"] = draw_figure(site, "calibration", "Coverage of the stated intervals", charts.calibration(run, curve, slice_name, x), (960, 400))
+        live["calibration"] = interactive.calibration(site, "calibration", run, curve, slice_name, x)
     if run.history is not None and run.history.curves:
         static["training"] = draw_figure(site, "training", "Validation R² while training", charts.training(run), (960, 400))
         live["training"] = interactive.training(site, "training", run)
@@ -58,9 +58,10 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     run = results.main
     info = run.sets("synthetic")[0]
     slice_name = series.brightness_slice(run, info.name)
-    static, live = _figures(run, info.name, site)
+    curve = findings.curve_set(run)
+    static, live = _figures(run, info.name, curve.name, site)
     rival = run.family("mlp")
-    others = [(r, s) for r in results.runs.values() for s in r.sets("synthetic") if r is not run]
+    others = [(r, r.sets("synthetic")[0]) for r in results.runs.values() if r is not run and r.sets("synthetic")]
     return {
         "run": run,
         "info": info,
@@ -73,11 +74,15 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "two": [run.model(name) for name in _two_models(run)],
         "overall": findings.compare(run, info.name),
         "by": findings.by,
-        "ends": findings.ends(run, info.name),
-        "tally": findings.tally(run, info.name, rival) if rival else None,
+        "ends": findings.ends(run, curve.name),
+        "tally": findings.tally(run, curve.name, rival) if rival else None,
         "worst": findings.worst_class(run, info.name),
-        "calibrated": findings.calibrated_bins(run, info.name),
+        "calibrated": findings.calibrated_bins(run, curve.name),
         "csv": {name: tables.metrics_csv(site, run, info.name, name) for name in ("all", slice_name, "class")},
+        "curve": curve,
+        "curve_row": run.row(curve.name, run.specvit.name),
+        "curve_csv": tables.metrics_csv(site, run, curve.name, series.brightness_slice(run, curve.name)),
+        "curve_path": run.file(f"metrics.{curve.name}.json"),
         "history_csv": tables.history_csv(site, run) if run.history else None,
         "cost_csv": tables.cost_csv(site, run, info.name),
         "metrics_path": run.file(f"metrics.{info.name}.json"),
