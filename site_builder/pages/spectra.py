@@ -1,0 +1,94 @@
+"""Spectra: the inspector for observed and synthetic stars."""
+
+from typing import Any
+
+import numpy as np
+
+from site_builder import lines
+from site_builder import stars as star_list
+from site_builder.figures import inspector
+from site_builder.figures.svg import decimate
+from site_builder.pages.base import STRICT_CSP, Page
+from site_builder.publish import Site
+from site_builder.results import Results
+from site_builder.stars import Star
+
+PAGE = Page(
+    slug="spectra",
+    nav="Spectra",
+    title="Spectra | SpecViT",
+    description="Inspect observed and synthetic stellar spectra, giants to dwarfs: zoom, name lines, smooth, overlay the model.",
+    template="pages/spectra.html.j2",
+    scripts=("js/spectra.js",),
+    classic_scripts=("vendor/bokeh/bokeh.min.js",),
+    styles=("css/interactive.css",),
+    # BokehJS writes style elements; scripts stay as strict as on every other page.
+    csp=STRICT_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
+)
+THUMB = (220, 84)  # size of a small drawing, CSS pixels
+COLUMNS = 110
+
+
+def unique(stars: list[Star]) -> list[Star]:
+    """Each star once: two runs may show the same one; observed stars first, then by class and gravity."""
+    seen: dict[tuple[str, str], Star] = {}
+    for star in stars:
+        seen.setdefault((star.file.instrument, star.file.id), star)
+    order = {"observed": 0, "synthetic": 1}
+    return sorted(
+        seen.values(),
+        key=lambda s: (order[s.file.origin], star_list.CLASS_ORDER.index(s.file.star_class), s.file.logg, s.key),
+    )
+
+
+def thumbnail(star: Star) -> str:
+    """The spectrum as an SVG path in a box of THUMB; gaps stay gaps. All stars share the vertical scale."""
+    wave, flux = star_list.wavelengths(star.file.wave), star_list.column(star.file.flux)
+    x, y = decimate(wave, flux, COLUMNS)
+    width, height = THUMB
+    px = (x - wave[0]) / (wave[-1] - wave[0]) * width
+    py = np.clip(height - 4 - (y - 0.1) / 1.15 * (height - 8), 1, height - 1)
+    parts, pen = [], "M"
+    for a, b in zip(px, py, strict=True):
+        if np.isnan(b):
+            pen = "M"
+            continue
+        parts.append(f"{pen}{a:.1f} {b:.1f}")
+        pen = "L"
+    return "".join(parts)
+
+
+def _browser(stars: list[Star], site: Site) -> dict[str, Any]:
+    groups, found = lines.load()
+    return {
+        "document": site.publish("data/inspector.json", inspector.document().encode()),
+        "stars": [{"key": s.key, "url": s.url} for s in stars],
+        "groups": [{"id": g.id, "title": g.title} for g in groups],
+        "lines": lines.for_browser(found[0].vacuum, found[-1].vacuum),
+    }
+
+
+def context(results: Results, site: Site) -> dict[str, Any]:
+    """Variables of the template."""
+    stars = unique(star_list.all_stars(results))
+    if not stars:
+        return {"star": None}
+    groups = [
+        {"title": f"{origin.capitalize()}: {star_list.CLASS_TITLES[name].lower()}", "stars": members}
+        for origin in ("observed", "synthetic")
+        for name in star_list.CLASS_ORDER
+        if (members := [s for s in stars if s.file.origin == origin and s.file.star_class == name])
+    ]
+    return {
+        "star": stars[0],
+        "cards": [{"star": s, "path": thumbnail(s)} for s in stars],
+        "groups": groups,
+        "line_groups": lines.load()[0],
+        "on_at_first": ("ca2", "alkali"),
+        "browser": _browser(stars, site),
+        "lines_url": star_list.publish_lines(site),
+        "n_stars": len(stars),
+        "thumb": THUMB,
+        "by_run": {run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(stars).items()},
+        "credits": sorted({(s.file.survey, s.file.credit, s.file.label_source) for s in stars}),
+    }
