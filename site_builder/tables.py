@@ -38,3 +38,17 @@ def cost_csv(site: Site, run: RunResults, set_name: str) -> str:
         r2 = (row.row.r2.value, row.row.r2.lo, row.row.r2.hi) if row else (None, None, None)
         rows.append([m.name, m.n_parameters, m.n_spectra, m.train_seconds, m.inference_ms_1, m.inference_ms_256, *r2])
     return site.publish_csv(f"tables/{run.name}.{set_name}.cost.csv", header, rows)
+
+
+def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
+    """Every star of a set with its labels and every model's answer; returns the address."""
+    table = run.predictions[set_name]
+    columns: dict[str, list[float] | list[str]] = {}
+    if table.id is not None:
+        columns["id"] = table.id
+    columns |= {"logg": table.logg, "teff": table.teff, "mh": table.mh, "snr": table.snr}
+    if table.magnitude is not None:
+        columns["magnitude"] = table.magnitude
+    columns |= {f"{model}_logg": values for model, values in table.predicted.items()}
+    columns |= {f"{model}_sigma": values for model, values in table.sigma.items()}
+    return site.publish_csv(f"tables/{run.name}.{set_name}.predictions.csv", list(columns), zip(*columns.values(), strict=True))

@@ -58,7 +58,7 @@ def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label
         low = min(min(one.y) for one in all_series)
         ax.set_ylim(min(0.0, max(low - 0.05, -0.6)) if metric == "r2" else 0, 1.0 if metric == "r2" else None)
         _brightness_axis(ax, rows, slice_name, narrow)
-        ax.set_xlabel(x_label)
+        ax.set_xlabel(x_label, labelpad=4 if slice_name == "snr" else 20)
         ax.grid(axis="x", visible=False)
         title_axis(ax, y_label)
         _end_labels(ax, all_series, narrow)
@@ -84,8 +84,8 @@ def _brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) ->
     for row in rows[every // 2 :: every]:
         centre = ((row.row.lo or 0.0) + (row.row.hi or 0.0)) / 2
         text = f"SNR {row.row.median_snr:.1f}" if row is rows[every // 2] else f"{row.row.median_snr:.1f}"
-        ax.annotate(text, (centre, 0), xycoords=("data", "axes fraction"), xytext=(0, 6), textcoords="offset points",
-                    ha="center", va="bottom", color=paint("ink-3"), fontsize=11.5)
+        ax.annotate(text, (centre, 0), xycoords=("data", "axes fraction"), xytext=(0, -25), textcoords="offset points",
+                    ha="center", va="top", color=paint("ink-3"), fontsize=11.5)
 
 
 def _end_labels(ax: Any, all_series: list[s.Series], narrow: bool) -> None:
