@@ -1,19 +1,31 @@
 """Every file of the site: pages, published results, schemas, and what crawlers read."""
 
+import json
+from typing import Any
+from xml.sax.saxutils import escape
+
+from site_builder.citation import read_citation
 from site_builder.contract.io import read_bytes
+from site_builder.figures import plate
 from site_builder.pages import MODULES, PAGES
 from site_builder.publish import Site
 from site_builder.render import render_page
 from site_builder.results import PUBLISHED_BELOW, Results
+from site_builder.schemas import schema_files
 
 
 def render_all(results: Results, site: Site) -> None:
     """Fill ``site`` with everything that is published."""
     publish_results(results, site)
+    for name, content in schema_files().items():
+        site.publish(f"data/schema/{name}", content)
+    described = json_ld(results, site)
     for module in MODULES:
         page = module.PAGE
-        html = render_page(page, PAGES, results, site, module.context(results, site))
-        site.publish(page.file, html)
+        context = module.context(results, site) | {"json_ld": described if page.slug in ("index", "data") else None}
+        site.publish(page.file, render_page(page, PAGES, results, site, context))
+    if site.base_url:
+        publish_for_crawlers(results, site)
     site.publish(".nojekyll", b"")
 
 
@@ -21,3 +33,43 @@ def publish_results(results: Results, site: Site) -> None:
     """Every contract file, unchanged, below ``data/results/``."""
     for path in ["index.json", *results.files]:
         site.publish(PUBLISHED_BELOW + path, read_bytes(results.root / path))
+
+
+def publish_for_crawlers(results: Results, site: Site) -> None:
+    """sitemap.xml, robots.txt and the social card: they need the site's address."""
+    from site_builder.figures.card import card
+
+    urls = "".join(f"<url><loc>{escape(site.absolute(p.file) or '')}</loc></url>" for p in PAGES if p.indexed)
+    sitemap = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>\n'
+    site.publish("sitemap.xml", sitemap.encode())
+    site.publish("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode())
+    stars = [star for _, star in results.observed_examples()]
+    stars = stars or [star for run in results.runs.values() for star in run.examples.values()]
+    site.publish("card.png", card(plate.choose(stars, 4)))
+
+
+def json_ld(results: Results, site: Site) -> dict[str, Any]:
+    """The site as schema.org describes data sets and software; no results in it."""
+    citation = read_citation()
+    creator = {"@type": "Organization", "name": citation.author}
+    newest = max(file.provenance.created for file in results.files.values())
+    distribution = [
+        {"@type": "DataDownload", "encodingFormat": "application/json", "contentUrl": site.absolute(PUBLISHED_BELOW + path) or PUBLISHED_BELOW + path}
+        for path in results.files
+        if path.endswith(("run.json",)) or "/metrics." in path or "/predictions." in path
+    ]
+    dataset = {
+        "@type": "Dataset",
+        "name": "SpecViT results: log g of synthetic and observed stellar spectra",
+        "description": "Predictions, metrics with bootstrap intervals, training curves and attention weights of SpecViT and its baselines, with provenance.",
+        "license": "https://creativecommons.org/licenses/by/4.0/",
+        "creator": creator,
+        "version": citation.version,
+        "dateModified": newest[:10],
+        "variableMeasured": ["log g", "standard deviation of log g"],
+        "distribution": distribution,
+    }
+    software = {"@type": "SoftwareSourceCode", "name": citation.title, "author": creator, "version": citation.version, "programmingLanguage": "Python"}
+    if site.base_url:
+        dataset["url"] = site.base_url
+    return json.loads(json.dumps({"@context": "https://schema.org", "@graph": [dataset, software]}))

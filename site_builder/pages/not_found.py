@@ -1,4 +1,4 @@
-"""The page 404.html."""
+"""404.html: what a missing address shows."""
 
 from typing import Any
 
@@ -9,9 +9,10 @@ from site_builder.results import Results
 PAGE = Page(
     slug="404",
     nav="",
-    title="SpecViT: 404",
-    description="to be written",
+    title="Not found · SpecViT",
+    description="This address leads to no page of the SpecViT results site.",
     template="pages/404.html.j2",
+    indexed=False,
 )
 
 

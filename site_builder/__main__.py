@@ -1,0 +1,25 @@
+"""``python -m site_builder schema``: write the JSON Schema of the contract into ``schema/``."""
+
+import argparse
+import sys
+
+from site_builder.contract import BadInput
+from site_builder.schemas import write_schemas
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command."""
+    parser = argparse.ArgumentParser(prog="python -m site_builder", description=__doc__)
+    parser.add_argument("command", choices=["schema"], help="schema: write schema/*.schema.json from the contract")
+    parser.parse_args(argv)
+    try:
+        for path in write_schemas():
+            print(path.relative_to(path.parent.parent))
+    except BadInput as error:
+        print(f"site_builder: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,76 @@
+"""How to cite, from CITATION.cff, and what changed, from CHANGELOG.md: one source each."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from site_builder.publish import ROOT
+
+
+@dataclass(frozen=True)
+class Citation:
+    """What CITATION.cff says."""
+
+    title: str
+    version: str
+    date: str
+    author: str
+    url: str | None
+
+    @property
+    def bibtex(self) -> str:
+        """A BibTeX entry."""
+        fields = {
+            "author": "{" + self.author + "}",
+            "title": "{" + self.title + "}",
+            "year": self.date[:4],
+            "version": self.version,
+        }
+        if self.url:
+            fields["url"] = self.url
+        body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
+        return f"@software{{specvit,\n{body}\n}}"
+
+
+def read_citation(path: Path = ROOT / "CITATION.cff") -> Citation:
+    """The flat fields of CITATION.cff that a page needs (no YAML library for five lines)."""
+    text = path.read_text(encoding="utf-8")
+
+    def field(name: str) -> str | None:
+        found = re.search(rf'^\s*-?\s*{name}:\s*"?([^"\n]+?)"?\s*$', text, flags=re.M)
+        return found[1] if found else None
+
+    return Citation(
+        title=field("title") or "SpecViT",
+        version=field("version") or "0",
+        date=field("date-released") or "",
+        author=field("name") or "The SpecViT maintainers",
+        url=field("repository-code") or field("url"),
+    )
+
+
+@dataclass(frozen=True)
+class Change:
+    """One version of the changelog: its heading and its entries by kind."""
+
+    heading: str
+    groups: list[tuple[str, list[str]]]
+
+
+def read_changes(path: Path = ROOT / "CHANGELOG.md") -> list[Change]:
+    """Versions with entries, newest first; code marks and link syntax become plain text."""
+    changes: list[Change] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if line.startswith("## "):
+            changes.append(Change(line[3:].replace("[", "").replace("]", ""), []))
+        elif line.startswith("### ") and changes:
+            changes[-1].groups.append((line[4:], []))
+        elif line.startswith("- ") and changes and changes[-1].groups:
+            changes[-1].groups[-1][1].append(_plain(line[2:]))
+        elif line.startswith("  ") and changes and changes[-1].groups and changes[-1].groups[-1][1]:
+            changes[-1].groups[-1][1][-1] += " " + _plain(line.strip())
+    return [change for change in changes if any(items for _, items in change.groups)]
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text).replace("`", "")
