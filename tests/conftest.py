@@ -12,8 +12,8 @@ THREADS = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = THREADS
 
-# Annotations of these packages, array shapes included, are checked at run time while testing.
-install_import_hook(["model", "site_builder"], "beartype.beartype")
+# Annotations of these packages, array shapes included, are checked at each call while testing.
+install_import_hook(["model", "site_builder"], "typecheck.typecheck")
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 
