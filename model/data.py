@@ -37,7 +37,7 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         BadInput: the file is missing or damaged.
     """
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as archive:
             return {name: archive[name] for name in archive.files}
     except FileNotFoundError:
         raise BadInput(f"{path} is not there; restore it with git checkout data, or give another file.") from None

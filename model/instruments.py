@@ -170,7 +170,7 @@ def pfs_mr() -> Instrument:
         name="pfs-mr",
         title="Subaru PFS, red arm, medium resolution",
         wave_axis=WaveAxis(scale="linear", start=float(wave[0]), step=float(step), n=len(wave)),
-        resolution=5000,
+        resolution=5000.0,
         resolution_note="Gaussian, R = 5000 over the whole band (PFS medium-resolution design value)",
         source="PFS exposure time calculator 2.0 (throughput 20240714), dark, seeing 0.8 arcsec, zenith angle 35 deg",
         noise=ExposureNoise(
@@ -195,7 +195,7 @@ def lamost() -> Instrument:
         name="lamost",
         title="LAMOST low-resolution survey, red arm",
         wave_axis=axis,
-        resolution=1800,
+        resolution=1800.0,
         resolution_note="Gaussian, R = 1800 over the whole band (survey value)",
         source="relative noise over wavelength: median of the inverse variances of observed LAMOST DR10 stars",
         noise=RelativeNoise(torch.from_numpy(arrays["shape"]).float()),

@@ -1,7 +1,7 @@
 """Ridge regression on the scaled pixels (Hoerl & Kennard 1970, Technometrics 12, 55).
 
 The normal equations are summed over batches of fresh spectra, so their number is bounded by time, not
-memory; one eigendecomposition then serves every penalty, and the validation set chooses.
+memory; the validation set chooses the penalty.
 """
 
 from pathlib import Path
@@ -51,12 +51,11 @@ class Ridge:
         mean_x, mean_y = mean_x / count, mean_y / count
         gram -= count * torch.outer(mean_x, mean_x)
         cross -= count * mean_x * mean_y
-        values, vectors = torch.linalg.eigh(gram)
-        rotated = vectors.T @ cross
         x, truth = scaler.inputs(validation.flux).double(), validation.labels[:, 1].double().numpy()
         best: tuple[float, float, Tensor] | None = None
-        for alpha in count * np.logspace(-4, 3, 29):
-            w = vectors @ (rotated / (values.clamp_min(0) + alpha))
+        for alpha in count * np.logspace(-3, 2, 16):
+            factor = torch.linalg.cholesky(gram + alpha * torch.eye(p, dtype=torch.float64))
+            w = torch.cholesky_solve(cross[:, None], factor)[:, 0]
             score = r2(truth, ((x - mean_x) @ w + mean_y).numpy())
             if best is None or score > best[0]:
                 best = (score, float(alpha), w)

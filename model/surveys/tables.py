@@ -63,11 +63,8 @@ def read_spectra(path: Path) -> list[TableSpectrum]:
             f"{path}: fields wave {wave.shape}, flux {flux.shape} and ivar {ivar.shape} differ in shape; "
             "make them equal."
         )
-    many = len(flux) > 1
-    return [
-        _clean(path, f"{path} row {i}" if many else str(path), *row)
-        for i, row in enumerate(zip(waves, flux, ivar, strict=True))
-    ]
+    names = [f"{path} row {i}" if len(flux) > 1 else str(path) for i in range(len(flux))]
+    return [_clean(*row) for row in zip(names, waves, flux, ivar, strict=True)]
 
 
 def _clean(name: str, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> TableSpectrum:
