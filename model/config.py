@@ -56,8 +56,10 @@ PRESETS: dict[str, Preset] = {
     # two CPU cores, two hours for both instruments with all baselines
     "specvit-ti": Preset(
         lamost_patch=60,
-        pfs=TrainConfig(presentations=3_000_000, learning_rate=1e-3, loss="mse"),
-        lamost=TrainConfig(presentations=1_000_000, learning_rate=1e-3, loss="mse"),
+        pfs=TrainConfig(
+            presentations=3_000_000, learning_rate=1e-3, loss="mse", cooldown_from=1_250_000, cooldown=400_000
+        ),
+        lamost=TrainConfig(presentations=1_024_000, learning_rate=1e-3, loss="mse"),
         mlp=TrainConfig(presentations=3_000_000, batch_size=512, learning_rate=1e-3, loss="mse", log_every=102_400),
     ),
     # the whole chain in minutes

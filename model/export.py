@@ -70,7 +70,10 @@ def _recipe(trainer: Trainer) -> Training:
     return Training(
         optimizer="AdamW",
         learning_rate=c.learning_rate,
-        schedule="linear warm-up, then cosine to zero",
+        schedule=(
+            f"linear warm-up, cosine of {c.presentations} presentations"
+            + ("" if c.cooldown_from is None else f", from {c.cooldown_from} on linear to zero over {c.cooldown}")
+        ),
         warmup=c.warmup,
         weight_decay=c.weight_decay,
         batch_size=c.batch_size,

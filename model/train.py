@@ -32,7 +32,7 @@ from site_builder.contract.schema import Curve
 class TrainConfig:
     """Recipe of one training."""
 
-    presentations: int  # spectra shown, each drawn afresh
+    presentations: int  # length of the cosine, in spectra shown; each is drawn afresh
     batch_size: int = 256
     learning_rate: float = 3e-4  # peak of the schedule
     warmup: int = 25_600  # presentations of linear warm-up, then cosine to zero
@@ -43,11 +43,14 @@ class TrainConfig:
     log_every: int = 51_200  # presentations between validations
     checkpoint_every: int = 51_200  # presentations between checkpoints
     seed: int = 0
+    cooldown_from: int | None = None  # leave the cosine after so many presentations ...
+    cooldown: int = 0  # ... and fall linearly to zero over so many: ends a long run early, and well
 
     @property
     def steps(self) -> int:
         """Optimiser steps."""
-        return math.ceil(self.presentations / self.batch_size)
+        end = self.presentations if self.cooldown_from is None else self.cooldown_from + self.cooldown
+        return math.ceil(end / self.batch_size)
 
 
 def fit_scaler(net: Network, simulator: Simulator, seed: int, n: int = 2048) -> Tensor:
@@ -82,11 +85,18 @@ def losses(raw: Tensor, target: Tensor, config: TrainConfig) -> tuple[Tensor, Te
 
 
 def rate(step: int, config: TrainConfig) -> float:
-    """Learning rate of a step: linear warm-up, then half a cosine to zero."""
-    warm = max(1, min(config.warmup // config.batch_size, config.steps // 10))
-    if step < warm:
-        return config.learning_rate * (step + 1) / warm
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, config.steps - warm)))
+    """Learning rate of a step: linear warm-up, half a cosine to zero, and the cool-down if there is one."""
+    length = math.ceil(config.presentations / config.batch_size)
+    warm = max(1, min(config.warmup // config.batch_size, length // 10))
+    leave = length if config.cooldown_from is None else config.cooldown_from // config.batch_size
+    on_curve = min(step, leave)
+    if on_curve < warm:
+        value = config.learning_rate * (on_curve + 1) / warm
+    else:
+        value = config.learning_rate * 0.5 * (1 + math.cos(math.pi * (on_curve - warm) / max(1, length - warm)))
+    if step > leave:
+        value *= max(0.0, (config.steps - step) / (config.steps - leave))
+    return value
 
 
 @torch.no_grad()
@@ -182,10 +192,15 @@ class Trainer:
         if not self.path.exists():
             return False
         state = load_checkpoint(self.path)
+        found = state.get("config", {})
+        leave = self.config.cooldown_from
         for key, value in asdict(self.config).items():
-            if state.get("config", {}).get(key) != value:
+            # the past is the same under any cool-down that begins after it
+            if key.startswith("cooldown") and (leave is None or state["step"] * self.config.batch_size <= leave):
+                continue
+            if found.get(key) != value:
                 raise BadInput(
-                    f"{self.path}: field config.{key} is {state.get('config', {}).get(key)} but this run has {value}; "
+                    f"{self.path}: field config.{key} is {found.get(key)} but this run has {value}; "
                     "run with the same recipe, or delete the file to start afresh."
                 )
         load_state(self.net, state["net"], self.path)
