@@ -89,7 +89,9 @@ class AttentionView:
             "embedding_norm": self.file.embedding_norm,
             "unit": unit,
             "pooled": np.rint(self.pooled / 1e-6).astype(int).tolist(),
-            "maps": [[self._map(unit, k, h) for h in range(self.heads)] for k in range(self.layers)] if inline else None,
+            "maps": [[self._map(unit, k, h) for h in range(self.heads)] for k in range(self.layers)]
+            if inline
+            else None,
             "thumbs": None if inline else [[self._thumb(k, h) for h in range(self.heads)] for k in range(self.layers)],
         }
 
@@ -151,7 +153,6 @@ class AttentionView:
 
 def browser_data(stars: list[Star], site: Site) -> dict[str, Any]:
     """What the scripts of the token and attention pages need to know before a star is loaded."""
-
     entries = []
     for star in stars:
         view = AttentionView(star)

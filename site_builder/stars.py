@@ -73,7 +73,9 @@ def all_stars(results: Results) -> list[Star]:
     """Every example, by run (the main run first), class and gravity."""
     stars = [Star(results, run, file) for run in results.runs.values() for file in run.examples.values()]
     runs = list(results.runs)
-    return sorted(stars, key=lambda s: (runs.index(s.run.name), CLASS_ORDER.index(s.file.star_class), s.file.logg, s.key))
+    return sorted(
+        stars, key=lambda s: (runs.index(s.run.name), CLASS_ORDER.index(s.file.star_class), s.file.logg, s.key)
+    )
 
 
 def options(stars: list[Star]) -> list[dict[str, Any]]:

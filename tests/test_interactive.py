@@ -171,14 +171,18 @@ def repaint_times(page: Any, slider: str, steps: int) -> list[float]:
     return page.evaluate(script, [slider, steps])
 
 
-@pytest.mark.parametrize(("name", "slider"), [("snr", "#snr-magnitude"), ("tokens", "#tok-patch"), ("attention", "#att-layer")])
+@pytest.mark.parametrize(
+    ("name", "slider"), [("snr", "#snr-magnitude"), ("tokens", "#tok-patch"), ("attention", "#att-layer")]
+)
 def test_repaint_is_fast(tab: Tab, address: str, name: str, slider: str) -> None:
     page = go(tab, address, name)
-    repaint_times(page, slider, 20)
-    # Other work on the machine only makes it slower, so the best of three says what the page needs.
-    p95 = min(float(np.percentile(repaint_times(page, slider, 60), 95)) for _ in range(3))
-    print(f"{name}: p95 {p95:.1f} ms")
-    assert p95 <= REPAINT_MS
+    repaint_times(page, slider, 10)
+    for _ in range(3):  # other work on the machine only makes it slower: the best says what the page needs
+        p95 = float(np.percentile(repaint_times(page, slider, 40), 95))
+        print(f"{name}: p95 {p95:.1f} ms")
+        if p95 <= REPAINT_MS:
+            return
+    pytest.fail(f"95 % of repaints take up to {p95:.1f} ms")
 
 
 def test_chart_cursor_by_keyboard(tab: Tab, address: str) -> None:
@@ -259,7 +263,9 @@ def test_attention_layers_heads_and_cells(tab: Tab, address: str, results: Resul
     assert shown == pytest.approx(weights[1, 1, 1, 2], rel=6e-3)
     page.wait_for_timeout(400)
     assert "weight" in page.locator("#att-map [role=status]").text_content()
-    assert "sums to 1 within" in text(page, "#att-sums")
+    low, high = (float(x) for x in re.findall(r"[01]\.\d{6}", text(page, "#att-sums")))
+    assert abs(low - 1) < 1e-3
+    assert abs(high - 1) < 1e-3
 
 
 def test_attention_map_is_drawn_cell_by_cell(tab: Tab, address: str, results: Results) -> None:
@@ -272,7 +278,8 @@ def test_attention_map_is_drawn_cell_by_cell(tab: Tab, address: str, results: Re
           const canvas = document.querySelector('#att-map canvas');
           const { width, height } = canvas;
           const { data } = canvas.getContext('2d').getImageData(0, 0, width, height);
-          const red = (r, c) => data[4 * (Math.floor((r + 0.5) * height / n) * width + Math.floor((c + 0.5) * width / n))];
+          const at = (i, size) => Math.floor((i + 0.5) * size / n);
+          const red = (r, c) => data[4 * (at(r, height) * width + at(c, width))];
           return Array.from({ length: n * n }, (_, i) => red(Math.floor(i / n), i % n));
         }""",
         len(weights),
@@ -291,7 +298,9 @@ def test_attention_of_mean_pooling_without_noise(tab: Tab, address: str) -> None
 
 
 def window_of(page: Any) -> tuple[float, float]:
-    lo, hi = page.evaluate("() => { const r = Bokeh.documents[0].get_model_by_name('main').x_range; return [r.start, r.end]; }")
+    lo, hi = page.evaluate(
+        "() => { const r = Bokeh.documents[0].get_model_by_name('main').x_range; return [r.start, r.end]; }"
+    )
     return lo, hi
 
 
@@ -326,12 +335,17 @@ def test_spectra_windows_lines_and_frames(tab: Tab, address: str, results: Resul
 
 
 def test_spectra_smoothing_model_and_next(tab: Tab, address: str) -> None:
-    page = go(tab, address, "spectra", "#v1&star=specvit-test-lamost/obs-giant-a&smooth=2&lines=ca2,telluric&from=8450&to=8700")
+    page = go(
+        tab,
+        address,
+        "spectra",
+        "#v1&star=specvit-test-lamost/obs-giant-a&smooth=2&lines=ca2,telluric&from=8450&to=8700",
+    )
     assert page.input_value("#spe-smooth") == "2"
     assert window_of(page) == pytest.approx((8450, 8700))
     assert page.evaluate("() => Bokeh.documents[0].get_model_by_name('data-bands').data.label.length") == 3
-    data = "() => { const d = Bokeh.documents[0].get_model_by_name('data-spectrum').data; return [d.flux.slice(0, 400), d.high.slice(0, 400)]; }"
-    flux, high = page.evaluate(data)
+    data = "(k) => Bokeh.documents[0].get_model_by_name('data-spectrum').data[k].slice(0, 400)"
+    flux, high = page.evaluate(data, "flux"), page.evaluate(data, "high")
     assert flux[0] is None or np.isnan(flux[0])  # a pixel without data stays without
     assert 0 < high[100] - flux[100] < 0.02  # smaller than the error of one pixel
     assert page.evaluate("() => Bokeh.documents[0].get_model_by_name('residual').visible")
@@ -394,7 +408,7 @@ def test_content_security_policies(results_dir: Path, address: str, browser: Any
     context = browser.new_context()
     page = context.new_page()
     for name in NAMES:
-        page.goto(f"{address}{name}.html")
+        page.goto(f"{address}{name}.html", wait_until="commit")
         policy = page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
         assert "script-src 'self';" in policy
         assert ("style-src 'self';" in policy) == (name != "spectra")

@@ -28,7 +28,9 @@ def call(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any
         page.goto(address)
 
         def run(module: str, body: str, argument: object = None) -> Any:
-            return page.evaluate(f"async (a) => {{ const m = await import('/js/{module}.js'); return ({body}); }}", argument)
+            return page.evaluate(
+                f"async (a) => {{ const m = await import('/js/{module}.js'); return ({body}); }}", argument
+            )
 
         yield run
         page.close()
@@ -79,7 +81,12 @@ def test_normals_are_normal() -> None:
 def test_sigma_and_snr(call: Any) -> None:
     rng = np.random.default_rng(2)
     flux, signal, background = rng.uniform(0.4, 1.2, 501), rng.uniform(500, 900, 501), rng.uniform(50, 5000, 501)
-    instrument = {"magnitude_zero": 18.0, "n_exposures": 12, "signal_e": signal.tolist(), "background_e2": background.tolist()}
+    instrument = {
+        "magnitude_zero": 18.0,
+        "n_exposures": 12,
+        "signal_e": signal.tolist(),
+        "background_e2": background.tolist(),
+    }
     unit = signal * 10 ** (-0.4 * (21.25 - 18.0))
     sigma = np.sqrt(background + unit * flux) / np.sqrt(12) / unit
     body = "{ const s = m.sigmaFlux(a.i, a.f, 21.25); return [Array.from(s), m.snr(a.f, s)]; }"
@@ -183,7 +190,9 @@ def test_bokehjs_is_of_the_version_that_writes_the_document() -> None:
     import bokeh
 
     readme = (STATIC / "vendor" / "bokeh" / "README.md").read_text()
-    assert readme.startswith(f"BokehJS {bokeh.__version__},"), "vendor BokehJS again from the package (see README.md there)"
+    assert readme.startswith(f"BokehJS {bokeh.__version__},"), (
+        "vendor BokehJS again from the package (see README.md there)"
+    )
 
 
 def test_inspector_document_is_the_same_at_every_build() -> None:

@@ -14,13 +14,16 @@ def draw_heads(site: Site, view: AttentionView) -> FigureSvg:
     def draw(figure: Any, narrow: bool) -> None:
         from matplotlib.colors import LogNorm
 
-        norm = LogNorm(0.02 / view.file.n_tokens, float(view.weights.max()))
+        floor = 0.02 / view.file.n_tokens
+        norm = LogNorm(floor, float(view.weights.max()))
         grid = figure.subplots(view.layers, view.heads, squeeze=False)
         image = None
         for layer in range(view.layers):
             for head in range(view.heads):
                 axes = grid[layer][head]
-                image = axes.imshow(view.thumbnail(layer, head).clip(norm.vmin), cmap="cividis", norm=norm, interpolation="none")
+                image = axes.imshow(
+                    view.thumbnail(layer, head).clip(floor), cmap="cividis", norm=norm, interpolation="none"
+                )
                 axes.set_xticks([])
                 axes.set_yticks([])
                 axes.grid(False)

@@ -29,7 +29,7 @@ def _figure(name: str, height: int, x_range: Any, y_label: str, **options: Any) 
         height=height,
         sizing_mode="stretch_width",
         x_range=x_range,
-        y_range=Range1d(0, 1),
+        y_range=Range1d(start=0, end=1),
         toolbar_location=None,
         output_backend="canvas",
         min_border_left=62,
@@ -78,8 +78,10 @@ def _names(plot: Any, sources: dict[str, Any]) -> None:
     from bokeh.core.properties import value
     from bokeh.models import Range1d, Text, VSpan, VStrip
 
-    plot.extra_y_ranges = {"share": Range1d(0, 1)}
-    plot.add_glyph(sources["bands"], VStrip(x0="x0", x1="x1", line_color=None, fill_alpha=0.2, **_tokens(fill_color="sky")))
+    plot.extra_y_ranges = {"share": Range1d(start=0, end=1)}
+    plot.add_glyph(
+        sources["bands"], VStrip(x0="x0", x1="x1", line_color=None, fill_alpha=0.2, **_tokens(fill_color="sky"))
+    )
     plot.add_glyph(sources["lines"], VSpan(x="x", line_dash=[3, 4], line_width=1, **_tokens(line_color="rule-strong")))
     for source in ("bands", "lines"):
         text = Text(
@@ -97,7 +99,8 @@ def _names(plot: Any, sources: dict[str, Any]) -> None:
 
 
 def _main(sources: dict[str, Any], x_range: Any) -> Any:
-    from bokeh.models import BoxZoomTool, PanTool, Span, WheelZoomTool
+    from bokeh.models import BoxZoomTool, PanTool, WheelZoomTool
+    from bokeh.models.annotations import Span
 
     tools = [
         PanTool(dimensions="width", name="pan"),
@@ -105,9 +108,13 @@ def _main(sources: dict[str, Any], x_range: Any) -> Any:
         WheelZoomTool(dimensions="width", modifiers="ctrl", name="wheel"),
     ]
     plot = _figure("main", 400, x_range, "flux / median", tools=tools, active_drag=tools[0], active_scroll=tools[2])
-    band = plot.varea("x", "low", "high", source=sources["spectrum"], fill_alpha=0.45, name="band", **_tokens(fill_color="band"))
+    band = plot.varea(
+        "x", "low", "high", source=sources["spectrum"], fill_alpha=0.45, name="band", **_tokens(fill_color="band")
+    )
     flux = plot.line("x", "flux", source=sources["spectrum"], line_width=1.1, name="flux", **_tokens(line_color="flux"))
-    model = plot.line("x", "flux", source=sources["model"], line_width=1.3, name="model", **_tokens(line_color="specvit"))
+    model = plot.line(
+        "x", "flux", source=sources["model"], line_width=1.3, name="model", **_tokens(line_color="specvit")
+    )
     for renderer in (band, flux, model):
         renderer.nonselection_glyph = None
     _names(plot, sources)
@@ -116,11 +123,12 @@ def _main(sources: dict[str, Any], x_range: Any) -> Any:
 
 
 def _residual(sources: dict[str, Any], x_range: Any) -> Any:
-    from bokeh.models import Span
+    from bokeh.models.annotations import Span
 
-    plot = _figure("residual", 150, x_range, "observed − model", tools=[])
+    plot = _figure("residual", 120, x_range, "observed − model", tools=[])
     plot.varea("x", "low", "high", source=sources["residual"], fill_alpha=0.45, **_tokens(fill_color="band"))
     plot.line("x", "value", source=sources["residual"], line_width=0.9, **_tokens(line_color="flux"))
+    plot.xaxis[0].update(visible=False)
     plot.add_layout(Span(location=0, dimension="width", line_dash=[5, 4], **_tokens(line_color="ink")))
     return plot
 
@@ -128,10 +136,12 @@ def _residual(sources: dict[str, Any], x_range: Any) -> Any:
 def _overview(sources: dict[str, Any], x_range: Any) -> Any:
     from bokeh.models import Range1d, RangeTool
 
-    plot = _figure("overview", 110, Range1d(0, 1), "", tools=[])
+    plot = _figure("overview", 110, Range1d(start=0, end=1), "", tools=[])
     plot.line("x", "flux", source=sources["spectrum"], line_width=0.7, **_tokens(line_color="flux-noisy"))
     tool = RangeTool(x_range=x_range, start_gesture="none")
-    tool.overlay.update(fill_alpha=0.18, line_width=1, name="window", **_tokens(fill_color="accent", line_color="accent"))
+    tool.overlay.update(
+        fill_alpha=0.12, line_width=1, name="window", **_tokens(fill_color="accent", line_color="accent")
+    )
     plot.add_tools(tool)
     plot.xaxis.axis_label = "vacuum wavelength (Å)"
     plot.yaxis[0].update(major_label_text_alpha=0, major_tick_line_alpha=0, axis_line_alpha=0)
@@ -146,9 +156,13 @@ def document() -> str:
     from bokeh.models import Range1d
 
     sources = _sources()
-    x_range = Range1d(0, 1, name="window-range")
+    x_range = Range1d(start=0, end=1, name="window-range")
     root = column(
-        _main(sources, x_range), _residual(sources, x_range), _overview(sources, x_range), sizing_mode="stretch_width", name="root"
+        _main(sources, x_range),
+        _residual(sources, x_range),
+        _overview(sources, x_range),
+        sizing_mode="stretch_width",
+        name="root",
     )
     return renumber(json.dumps(json_item(root, TARGET), allow_nan=False, separators=(",", ":")))  # type: ignore[arg-type]
 

@@ -14,7 +14,9 @@ from site_builder.stars import column, wavelengths
 FEW = 64  # boundaries are drawn up to this number of patches
 
 
-def draw_patches(site: Site, name: str, title: str, view: AttentionView, values: Sequence[float], label: str) -> FigureSvg:
+def draw_patches(
+    site: Site, name: str, title: str, view: AttentionView, values: Sequence[float], label: str
+) -> FigureSvg:
     """The spectrum over tinted patches, and the values as bars below.
 
     Args:

@@ -13,8 +13,8 @@ from site_builder.results import Results
 PAGE = Page(
     slug="attention",
     nav="Attention",
-    title="Attention | SpecViT",
-    description="Every attention weight of SpecViT for example stars: layers over the spectrum, all heads, and each head's map.",
+    title="Attention: where SpecViT looks · SpecViT",
+    description="Every attention weight of SpecViT for example stars: layers, heads, and every head's map.",
     template="pages/attention.html.j2",
     scripts=("js/attention.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
@@ -39,7 +39,12 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "lines_url": star_list.publish_lines(site),
         "by_run": star_list.paths_by_run(stars),
         "rows": [
-            {"lo": view.edges(p)[0], "hi": view.edges(p)[1], "layers": view.by_layer[:, p].tolist(), "lines": ", ".join(view.lines_in(p))}
+            {
+                "lo": view.edges(p)[0],
+                "hi": view.edges(p)[1],
+                "layers": view.by_layer[:, p].tolist(),
+                "lines": ", ".join(view.lines_in(p)),
+            }
             for p in range(view.n_patches)
         ],
         "spectrum": draw_patches(site, "attention-spectrum", title, view, overall, "attention"),

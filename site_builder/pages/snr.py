@@ -16,8 +16,8 @@ from site_builder.stars import Star
 PAGE = Page(
     slug="snr",
     nav="SNR",
-    title="SNR explorer | SpecViT",
-    description="Make a synthetic star fainter and see its spectrum drown in real noise while SpecViT reads log g from it.",
+    title="SNR explorer: one star, fainter and fainter · SpecViT",
+    description="Make a synthetic star fainter and see its spectrum drown in real noise while SpecViT reads on.",
     template="pages/snr.html.j2",
     scripts=("js/snr.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),

@@ -1,10 +1,11 @@
 """Spectra: the inspector for observed and synthetic stars."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from site_builder import lines
+from site_builder import fits, lines
 from site_builder import stars as star_list
 from site_builder.figures import inspector
 from site_builder.figures.svg import decimate
@@ -16,8 +17,8 @@ from site_builder.stars import Star
 PAGE = Page(
     slug="spectra",
     nav="Spectra",
-    title="Spectra | SpecViT",
-    description="Inspect observed and synthetic stellar spectra, giants to dwarfs: zoom, name lines, smooth, overlay the model.",
+    title="Spectra: observed and synthetic stars, inspected · SpecViT",
+    description="Inspect observed and synthetic stellar spectra, giants to dwarfs: zoom, name lines, smooth, compare.",
     template="pages/spectra.html.j2",
     scripts=("js/spectra.js",),
     classic_scripts=("vendor/bokeh/bokeh.min.js",),
@@ -58,11 +59,40 @@ def thumbnail(star: Star) -> str:
     return "".join(parts)
 
 
-def _browser(stars: list[Star], site: Site) -> dict[str, Any]:
+def _downloads(star: Star, site: Site) -> dict[str, str]:
+    """The spectrum as CSV and FITS; addresses."""
+    f = star.file
+    wave, flux = star_list.wavelengths(f.wave), star_list.column(f.flux)
+    columns = {"wave": (wave, "Angstrom"), "flux": (flux.astype(np.float32), "")}
+    if f.sigma is not None:
+        columns["sigma"] = (star_list.column(f.sigma).astype(np.float32), "")
+    if f.model_flux is not None:
+        columns["model"] = (star_list.column(f.model_flux).astype(np.float32), "")
+    keywords: dict[str, str | int | float] = {
+        "OBJECT": f.title,
+        "ORIGIN": f.survey,
+        "CREDIT": f.credit,
+        "TEFF": f.teff,
+        "LOGG": f.logg,
+        "M_H": f.mh,
+        "FRAME": "rest, vacuum wavelengths, flux / median",
+        "RUN": star.run.name,
+        "COMMIT": f.provenance.commit,
+    }
+    name = f"spectra/{star.run.name}/{f.id}"
+    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], f.flux]
+    lists += [values for values in (f.sigma, f.model_flux) if values is not None]
+    return {
+        "csv": site.publish_csv(f"{name}.csv", list(columns), zip(*lists, strict=True)),
+        "fits": site.publish(f"data/{name}.fits", fits.table(columns, keywords)),
+    }
+
+
+def _browser(stars: list[Star], files: dict[str, dict[str, str]], site: Site) -> dict[str, Any]:
     groups, found = lines.load()
     return {
         "document": site.publish("data/inspector.json", inspector.document().encode()),
-        "stars": [{"key": s.key, "url": s.url} for s in stars],
+        "stars": [{"key": s.key, "url": s.url, **files[s.key]} for s in stars],
         "groups": [{"id": g.id, "title": g.title} for g in groups],
         "lines": lines.for_browser(found[0].vacuum, found[-1].vacuum),
     }
@@ -79,16 +109,19 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         for name in star_list.CLASS_ORDER
         if (members := [s for s in stars if s.file.origin == origin and s.file.star_class == name])
     ]
+    files = {s.key: _downloads(s, site) for s in stars}
     return {
         "star": stars[0],
-        "cards": [{"star": s, "path": thumbnail(s)} for s in stars],
+        "cards": [{"star": s, "path": thumbnail(s), "files": files[s.key]} for s in stars],
         "groups": groups,
         "line_groups": lines.load()[0],
         "on_at_first": ("ca2", "alkali"),
-        "browser": _browser(stars, site),
+        "browser": _browser(stars, files, site),
         "lines_url": star_list.publish_lines(site),
         "n_stars": len(stars),
         "thumb": THUMB,
-        "by_run": {run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(stars).items()},
+        "by_run": {
+            run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(stars).items()
+        },
         "credits": sorted({(s.file.survey, s.file.credit, s.file.label_source) for s in stars}),
     }

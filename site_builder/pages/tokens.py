@@ -12,8 +12,8 @@ from site_builder.results import Quantity, Results
 PAGE = Page(
     slug="tokens",
     nav="Tokens",
-    title="Tokens | SpecViT",
-    description="A stellar spectrum cut into the patches that SpecViT reads: where each lies, what lines it holds, how much attention it gets.",
+    title="Tokens: a spectrum cut into patches · SpecViT",
+    description="A stellar spectrum cut into the patches that SpecViT reads: their lines and their attention.",
     template="pages/tokens.html.j2",
     scripts=("js/tokens.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
@@ -53,7 +53,10 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "groups": star_list.options(stars),
         "browser": browser_data(stars, site),
         "lines_url": star_list.publish_lines(site),
+        "runs": list({s.run.name: s.run for s in stars}.values()),
+        "layers": view.layers,
+        "first": 1 + max(range(view.n_patches), key=view.file.rollout.__getitem__),
         "rows": _rows(results, view),
-        "figure_svg": draw_patches(site, "tokens-spectrum", title, view, star.attention.rollout if star.attention else [], "rollout"),
+        "figure_svg": draw_patches(site, "tokens-spectrum", title, view, view.file.rollout, "rollout"),
         "by_run": star_list.paths_by_run(stars),
     }

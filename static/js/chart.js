@@ -6,11 +6,11 @@
  * Colours are read at each drawing, so that a change of theme is one redraw.
  */
 
-import { color, font, onTheme } from './palette.js';
-import { el, liveRegion } from './dom.js';
+import { color, font, onTheme } from "./palette.js";
+import { el, liveRegion } from "./dom.js";
 
 const MIN_POINTS = 12; // the narrowest window, in data points
-const KEY_HELP = 'Arrow keys move the reading, Shift moves faster, plus and minus zoom, Page Up and Page Down pan.';
+const KEY_HELP = "Arrow keys move the reading, Shift moves faster, plus and minus zoom, Page Up and Page Down pan.";
 
 /**
  * @typedef {object} Series
@@ -57,7 +57,7 @@ export class Chart {
     if (options.tools !== false) host.append(this.#tools());
     host.append(this.surface);
     if (!options.quiet) {
-      this.reading = el('p', { class: 'chart-reading', 'aria-hidden': 'true' }, '\u00a0');
+      this.reading = el("p", { class: "chart-reading", "aria-hidden": "true" }, "\u00a0");
       host.append(this.reading);
       this.say = liveRegion(host);
     }
@@ -82,14 +82,14 @@ export class Chart {
     this.data = data;
     this.plot.batch(() => {
       this.plot.setData(data, false);
-      this.plot.setScale('x', keep ? { min: lo, max: hi } : { min: data[0][0], max: data[0].at(-1) });
+      this.plot.setScale("x", keep ? { min: lo, max: hi } : { min: data[0][0], max: data[0].at(-1) });
     });
   }
 
   /** Another accessible name, for other data. */
   rename(label) {
     this.options.label = label;
-    this.surface.setAttribute('aria-label', `${label}. ${KEY_HELP}`);
+    this.surface.setAttribute("aria-label", `${label}. ${KEY_HELP}`);
   }
 
   /** Shown wavelengths [lo, hi]. */
@@ -111,7 +111,7 @@ export class Chart {
     const least = ((last - first) / (x.length - 1)) * Math.min(MIN_POINTS, x.length - 1);
     const width = Math.min(Math.max(hi - lo, least), last - first);
     const start = Math.min(Math.max((lo + hi - width) / 2, first), last - width);
-    this.plot.setScale('x', { min: start, max: start + width });
+    this.plot.setScale("x", { min: start, max: start + width });
   }
 
   /** Zoom by a factor about the middle (or the reading); factors below 1 go closer. */
@@ -136,7 +136,7 @@ export class Chart {
       this.plot.setCursor({ left: -10, top: -10 });
       return;
     }
-    const left = this.plot.valToPos(this.data[0][index], 'x');
+    const left = this.plot.valToPos(this.data[0][index], "x");
     this.plot.setCursor({ left, top: this.plot.over.clientHeight / 2 });
     this.#read(index, speak);
   }
@@ -147,23 +147,31 @@ export class Chart {
 
   #surface() {
     const { label, details } = this.options;
-    const surface = el('div', {
-      class: 'chart-surface', tabindex: '0', role: 'application', 'aria-roledescription': 'chart',
-      'aria-label': `${label}. ${KEY_HELP}`, 'aria-details': details,
+    const surface = el("div", {
+      class: "chart-surface",
+      tabindex: "0",
+      role: "application",
+      "aria-roledescription": "chart",
+      "aria-label": `${label}. ${KEY_HELP}`,
+      "aria-details": details,
     });
-    surface.addEventListener('keydown', (event) => this.#key(event));
-    surface.addEventListener('click', () => this.index !== null && this.options.onPick?.(this.index));
+    surface.addEventListener("keydown", (event) => this.#key(event));
+    surface.addEventListener("click", () => this.index !== null && this.options.onPick?.(this.index));
     return surface;
   }
 
   #tools() {
-    const button = (sign, name, action) => el('button', { type: 'button', class: 'tool', 'aria-label': name, title: name, onclick: action }, sign);
-    return el('div', { class: 'chart-tools', role: 'group', 'aria-label': `Zoom: ${this.options.label}` },
-      button('\u2190', 'Pan left', () => this.pan(-0.5)),
-      button('\u2192', 'Pan right', () => this.pan(0.5)),
-      button('+', 'Zoom in', () => this.zoom(0.5)),
-      button('\u2212', 'Zoom out', () => this.zoom(2)),
-      button('\u27f7', 'Whole band', () => this.setWindow(...this.band())));
+    const button = (sign, name, action) =>
+      el("button", { type: "button", class: "tool", "aria-label": name, title: name, onclick: action }, sign);
+    return el(
+      "div",
+      { class: "chart-tools", role: "group", "aria-label": `Zoom: ${this.options.label}` },
+      button("\u2190", "Pan left", () => this.pan(-0.5)),
+      button("\u2192", "Pan right", () => this.pan(0.5)),
+      button("+", "Zoom in", () => this.zoom(0.5)),
+      button("\u2212", "Zoom out", () => this.zoom(2)),
+      button("\u27f7", "Whole band", () => this.setWindow(...this.band())),
+    );
   }
 
   #key(event) {
@@ -177,11 +185,11 @@ export class Chart {
       const index = Math.max(0, Math.min(last, moves[event.key]));
       this.#keepInView(this.data[0][index]);
       this.setIndex(index, true);
-    } else if (event.key === '+' || event.key === '=') this.zoom(0.5);
-    else if (event.key === '-') this.zoom(2);
-    else if (event.key === 'PageUp') this.pan(-0.5);
-    else if (event.key === 'PageDown') this.pan(0.5);
-    else if (event.key === 'Enter' && this.index !== null) this.options.onPick?.(this.index);
+    } else if (event.key === "+" || event.key === "=") this.zoom(0.5);
+    else if (event.key === "-") this.zoom(2);
+    else if (event.key === "PageUp") this.pan(-0.5);
+    else if (event.key === "PageDown") this.pan(0.5);
+    else if (event.key === "Enter" && this.index !== null) this.options.onPick?.(this.index);
     else return;
     event.preventDefault();
   }
@@ -193,7 +201,7 @@ export class Chart {
 
   #read(index, speak) {
     this.index = index;
-    const text = index === null ? '\u00a0' : this.options.describe(index);
+    const text = index === null ? "\u00a0" : this.options.describe(index);
     if (this.reading) this.reading.textContent = text;
     if (speak) this.say?.(text);
     this.options.onCursor?.(index);
@@ -212,17 +220,27 @@ export class Chart {
       legend: { show: false },
       padding: [options.top ?? 8, 8, options.hideX ? 4 : 0, 0],
       cursor: { y: false, drag: { x: true, y: false, dist: 6 }, points: { size: 7 } },
-      scales: { x: { time: false, range: (u, min, max) => [min, max] }, y: { range: (u, min, max) => (options.yRange ?? padded)(min, max) } },
-      axes: [this.#axis('x'), this.#axis('y')],
-      series: [{}, ...options.series.map((s) => ({
-        stroke: s.stroke, width: s.width ?? 1, fill: s.fill, dash: s.dash, points: s.dots ? { show: dotsFit, size: 5, fill: s.stroke } : { show: false },
-        spanGaps: false,
-      }))],
+      scales: {
+        x: { time: false, range: (u, min, max) => [min, max] },
+        y: { range: (u, min, max) => (options.yRange ?? padded)(min, max) },
+      },
+      axes: [this.#axis("x"), this.#axis("y")],
+      series: [
+        {},
+        ...options.series.map((s) => ({
+          stroke: s.stroke,
+          width: s.width ?? 1,
+          fill: s.fill,
+          dash: s.dash,
+          points: s.dots ? { show: dotsFit, size: 5, fill: s.stroke } : { show: false },
+          spanGaps: false,
+        })),
+      ],
       hooks: {
         drawClear: [(u) => options.under?.(u)],
         draw: [(u) => options.over?.(u)],
         setCursor: [(u) => this.#followMouse(u)],
-        setScale: [(u, key) => key === 'x' && this.#followWindow()],
+        setScale: [(u, key) => key === "x" && this.#followWindow()],
       },
     };
   }
@@ -238,32 +256,32 @@ export class Chart {
     const [lo, hi] = this.window();
     for (const other of this.linked) {
       const [a, b] = other.window();
-      if (Math.abs(a - lo) > 1e-6 || Math.abs(b - hi) > 1e-6) other.plot.setScale('x', { min: lo, max: hi });
+      if (Math.abs(a - lo) > 1e-6 || Math.abs(b - hi) > 1e-6) other.plot.setScale("x", { min: lo, max: hi });
     }
   }
 
   #axis(which) {
-    const x = which === 'x';
+    const x = which === "x";
     const { options } = this;
     return {
-      stroke: () => color('ink-2'),
+      stroke: () => color("ink-2"),
       font: font(12),
       labelFont: font(12),
       label: x ? (options.hideX ? undefined : options.xLabel) : options.yLabel,
       labelSize: 18,
       size: x ? (options.hideX ? 0 : 30) : 42,
       gap: 4,
-      grid: { stroke: () => color('grid'), width: 1 },
-      ticks: { stroke: () => color('rule'), width: 1, size: 4 },
+      grid: { stroke: () => color("grid"), width: 1 },
+      ticks: { stroke: () => color("rule"), width: 1, size: 4 },
       space: x ? 70 : 32,
-      values: (u, splits) => splits.map((v) => (x && options.hideX ? '' : tick(v, x ? undefined : options.yTick))),
+      values: (u, splits) => splits.map((v) => (x && options.hideX ? "" : tick(v, x ? undefined : options.yTick))),
     };
   }
 }
 
 function tick(value, write) {
-  if (value === null || value === undefined) return '';
-  return write ? write(value) : String(Number(value.toPrecision(7))).replace('-', '\u2212');
+  if (value === null || value === undefined) return "";
+  return write ? write(value) : String(Number(value.toPrecision(7))).replace("-", "\u2212");
 }
 
 /** Points are marked where there is room for them. */

@@ -31,7 +31,8 @@ async function fetchJson(url) {
   } catch {
     throw new Error(`The data file ${url} could not be loaded; check the connection and choose again.`);
   }
-  if (!response.ok) throw new Error(`The data file ${url} could not be loaded (the server answered ${response.status}).`);
+  if (!response.ok)
+    throw new Error(`The data file ${url} could not be loaded (the server answered ${response.status}).`);
   try {
     return await response.json();
   } catch {
@@ -48,7 +49,7 @@ export function wavelengths(axis) {
   const out = new Float64Array(axis.n);
   for (let i = 0; i < axis.n; i++) {
     const value = axis.start + axis.step * i;
-    out[i] = axis.scale === 'log10' ? 10 ** value : value;
+    out[i] = axis.scale === "log10" ? 10 ** value : value;
   }
   return out;
 }
@@ -61,5 +62,5 @@ export function wavelengths(axis) {
  */
 export function wavelengthAt(axis, pixel) {
   const value = axis.start + axis.step * pixel;
-  return axis.scale === 'log10' ? 10 ** value : value;
+  return axis.scale === "log10" ? 10 ** value : value;
 }

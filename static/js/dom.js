@@ -1,12 +1,12 @@
 /** Small helpers for building and updating the page. */
 
-const SVG = 'http://www.w3.org/2000/svg';
+const SVG = "http://www.w3.org/2000/svg";
 
 function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === null || value === undefined || value === false) continue;
-    if (name.startsWith('on')) node.addEventListener(name.slice(2), value);
-    else node.setAttribute(name, value === true ? '' : String(value));
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else node.setAttribute(name, value === true ? "" : String(value));
   }
   node.append(...children);
   return node;
@@ -41,12 +41,14 @@ export function byId(id) {
  * @returns {(text: string) => void}
  */
 export function liveRegion(parent) {
-  const region = el('p', { class: 'visually-hidden', role: 'status', 'aria-live': 'polite' });
+  const region = el("p", { class: "visually-hidden", role: "status", "aria-live": "polite" });
   parent.append(region);
   let timer = 0;
   return (text) => {
     window.clearTimeout(timer);
-    timer = window.setTimeout(() => { region.textContent = text; }, 250);
+    timer = window.setTimeout(() => {
+      region.textContent = text;
+    }, 250);
   };
 }
 
@@ -55,7 +57,7 @@ export function liveRegion(parent) {
  * @param {HTMLElement} place element with role="alert" that the template provides, hidden while empty
  * @param {string} [sentence]
  */
-export function say(place, sentence = '') {
+export function say(place, sentence = "") {
   place.textContent = sentence;
-  place.hidden = sentence === '';
+  place.hidden = sentence === "";
 }

@@ -31,33 +31,55 @@ export class HeadGrid {
   /** Mark one head as chosen. */
   select(layer, head) {
     this.chosen = [layer, head];
-    this.buttons?.forEach((row, k) => row.forEach((button, h) => {
-      const on = k === layer && h === head;
-      button.setAttribute("aria-checked", String(on));
-      button.tabIndex = on ? 0 : -1;
-    }));
+    this.buttons?.forEach((row, k) =>
+      row.forEach((button, h) => {
+        const on = k === layer && h === head;
+        button.setAttribute("aria-checked", String(on));
+        button.tabIndex = on ? 0 : -1;
+      }),
+    );
   }
 
   #build(layers, heads) {
     const corner = el("span", { class: "head-name" }, "");
-    const top = Array.from({ length: heads }, (_, h) => el("span", { class: "head-name", "aria-hidden": "true" }, `${h + 1}`));
-    this.buttons = Array.from({ length: layers }, (_, k) => Array.from({ length: heads }, (_, h) => el("button", {
-      type: "button", class: "head", role: "radio", "aria-checked": "false", tabindex: "-1",
-      "aria-label": `layer ${k + 1}, head ${h + 1}`, onclick: () => this.onPick(k, h),
-    }, el("canvas", { "aria-hidden": "true" }))));
-    const rows = this.buttons.flatMap((row, k) => [el("span", { class: "head-name", "aria-hidden": "true" }, `${k + 1}`), ...row]);
+    const top = Array.from({ length: heads }, (_, h) =>
+      el("span", { class: "head-name", "aria-hidden": "true" }, `${h + 1}`),
+    );
+    this.buttons = Array.from({ length: layers }, (_, k) =>
+      Array.from({ length: heads }, (_, h) =>
+        el(
+          "button",
+          {
+            type: "button",
+            class: "head",
+            role: "radio",
+            "aria-checked": "false",
+            tabindex: "-1",
+            "aria-label": `layer ${k + 1}, head ${h + 1}`,
+            onclick: () => this.onPick(k, h),
+          },
+          el("canvas", { "aria-hidden": "true" }),
+        ),
+      ),
+    );
+    const rows = this.buttons.flatMap((row, k) => [
+      el("span", { class: "head-name", "aria-hidden": "true" }, `${k + 1}`),
+      ...row,
+    ]);
     this.host.replaceChildren(corner, ...top, ...rows);
     this.host.style.setProperty("--heads", heads);
   }
 
   #paint() {
     if (!this.maps) return;
-    this.maps.forEach((row, k) => row.forEach((map, h) => {
-      const canvas = this.buttons[k][h].firstChild;
-      fitCanvas(canvas);
-      const n = Math.round(Math.sqrt(map.length));
-      if (canvas.width) drawMatrix(canvas, map, n, n, this.scale);
-    }));
+    this.maps.forEach((row, k) =>
+      row.forEach((map, h) => {
+        const canvas = this.buttons[k][h].firstChild;
+        fitCanvas(canvas);
+        const n = Math.round(Math.sqrt(map.length));
+        if (canvas.width) drawMatrix(canvas, map, n, n, this.scale);
+      }),
+    );
   }
 
   #key(event) {

@@ -19,9 +19,18 @@ export class HeadMap {
     this.cell = [0, 1];
     this.canvas = el("canvas", { class: "map-cells", "aria-hidden": "true" });
     this.axes = el("div", { class: "map-axes", "aria-hidden": "true" });
-    this.surface = el("div", {
-      class: "map-surface", tabindex: "0", role: "application", "aria-roledescription": "heat map", "aria-label": "Attention weights",
-    }, this.axes, this.canvas);
+    this.surface = el(
+      "div",
+      {
+        class: "map-surface",
+        tabindex: "0",
+        role: "application",
+        "aria-roledescription": "heat map",
+        "aria-label": "Attention weights",
+      },
+      this.axes,
+      this.canvas,
+    );
     this.reading = el("p", { class: "map-reading", "aria-hidden": "true" }, "\u00a0");
     host.replaceChildren(this.surface, this.reading);
     this.say = liveRegion(host);
@@ -41,7 +50,10 @@ export class HeadMap {
     this.map = map;
     this.scale = scale;
     this.cell = this.cell.map((i) => Math.min(i, map.n - 1));
-    this.surface.setAttribute("aria-label", `${map.title}: weights from query tokens (rows) to key tokens (columns). Arrow keys move from cell to cell.`);
+    this.surface.setAttribute(
+      "aria-label",
+      `${map.title}: weights from query tokens (rows) to key tokens (columns). Arrow keys move from cell to cell.`,
+    );
     if (other) this.#drawAxes();
     this.#paint();
   }
@@ -129,8 +141,22 @@ export class HeadMap {
       ];
     });
     const middle = MARGIN.top + side[1] / 2;
-    nodes.push(svg("text", { class: "title", x: MARGIN.left + side[0] / 2, y: size - 6, "text-anchor": "middle" }, "key: attended to (\u00c5)"));
-    nodes.push(svg("text", { class: "title", x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` }, "query: attending (\u00c5)"));
-    this.axes.replaceChildren(svg("svg", { class: "svgplot", viewBox: `0 0 ${size} ${size}`, width: size, height: size }, ...nodes));
+    nodes.push(
+      svg(
+        "text",
+        { class: "title", x: MARGIN.left + side[0] / 2, y: size - 6, "text-anchor": "middle" },
+        "key: attended to (\u00c5)",
+      ),
+    );
+    nodes.push(
+      svg(
+        "text",
+        { class: "title", x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` },
+        "query: attending (\u00c5)",
+      ),
+    );
+    this.axes.replaceChildren(
+      svg("svg", { class: "svgplot", viewBox: `0 0 ${size} ${size}`, width: size, height: size }, ...nodes),
+    );
   }
 }

@@ -3,12 +3,14 @@
  * 257 x 257 weights is one small image and one copy.
  */
 
-import { CIVIDIS, step, mapped, ticks } from './colormap.js';
-import { color, font } from './palette.js';
+import { CIVIDIS, step, mapped, ticks } from "./colormap.js";
+import { color, font } from "./palette.js";
 
 /** Little-endian RGBA of the 256 steps: one write a cell instead of four. */
-const PACKED = Uint32Array.from({ length: 256 }, (_, i) => (
-  0xff000000 | (CIVIDIS[3 * i + 2] << 16) | (CIVIDIS[3 * i + 1] << 8) | CIVIDIS[3 * i]) >>> 0);
+const PACKED = Uint32Array.from(
+  { length: 256 },
+  (_, i) => (0xff000000 | (CIVIDIS[3 * i + 2] << 16) | (CIVIDIS[3 * i + 1] << 8) | CIVIDIS[3 * i]) >>> 0,
+);
 
 /**
  * Colour steps of values, by a table where the scale is logarithmic (a logarithm a cell is too slow).
@@ -26,7 +28,7 @@ function paintSteps(values, scale, out) {
   }
 }
 
-const scratch = document.createElement('canvas');
+const scratch = document.createElement("canvas");
 
 /**
  * Draw a matrix over a whole canvas.
@@ -41,11 +43,11 @@ export function drawMatrix(canvas, values, rows, columns, scale) {
     scratch.width = columns;
     scratch.height = rows;
   }
-  const small = scratch.getContext('2d');
+  const small = scratch.getContext("2d");
   const image = small.createImageData(columns, rows);
   paintSteps(values, scale, new Uint32Array(image.data.buffer));
   small.putImageData(image, 0, 0);
-  const ctx = canvas.getContext('2d');
+  const ctx = canvas.getContext("2d");
   ctx.imageSmoothingEnabled = rows > canvas.height;
   ctx.drawImage(scratch, 0, 0, canvas.width, canvas.height);
 }
@@ -74,16 +76,16 @@ export function fitCanvas(canvas) {
  * @param {number} columns
  */
 export function frameCell(canvas, row, column, rows, columns) {
-  const ctx = canvas.getContext('2d');
+  const ctx = canvas.getContext("2d");
   const ratio = window.devicePixelRatio || 1;
   const [w, h] = [canvas.width / columns, canvas.height / rows];
   const grow = Math.max(0, (6 * ratio - Math.min(w, h)) / 2); // small cells: a frame that can be seen
   const box = [column * w - grow, row * h - grow, w + 2 * grow, h + 2 * grow];
   ctx.lineWidth = 3 * ratio;
-  ctx.strokeStyle = '#000';
+  ctx.strokeStyle = "#000";
   ctx.strokeRect(...box);
   ctx.lineWidth = 1.5 * ratio;
-  ctx.strokeStyle = '#fff';
+  ctx.strokeStyle = "#fff";
   ctx.strokeRect(...box);
 }
 
@@ -96,7 +98,7 @@ export function frameCell(canvas, row, column, rows, columns) {
 export function drawColorBar(canvas, scale, write) {
   fitCanvas(canvas);
   const ratio = window.devicePixelRatio || 1;
-  const ctx = canvas.getContext('2d');
+  const ctx = canvas.getContext("2d");
   ctx.clearRect(0, 0, canvas.width, canvas.height);
   const bar = 12 * ratio;
   for (let x = 0; x < canvas.width; x++) {
@@ -105,8 +107,8 @@ export function drawColorBar(canvas, scale, write) {
     ctx.fillRect(x, 0, 1, bar);
   }
   ctx.font = font(11 * ratio);
-  ctx.textBaseline = 'top';
-  ctx.fillStyle = color('ink-2');
+  ctx.textBaseline = "top";
+  ctx.fillStyle = color("ink-2");
   let end = -Infinity;
   for (const value of ticks(scale)) {
     const x = (step(scale, value) / 255) * (canvas.width - 1);

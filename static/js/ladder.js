@@ -10,7 +10,8 @@ export function spread(ladder) {
   const n = ladder.seeds.length;
   const mean = ladder.magnitudes.map((_, k) => ladder.logg.reduce((sum, row) => sum + row[k], 0) / n);
   const sd = ladder.magnitudes.map((_, k) =>
-    Math.sqrt(ladder.logg.reduce((sum, row) => sum + (row[k] - mean[k]) ** 2, 0) / Math.max(1, n - 1)));
+    Math.sqrt(ladder.logg.reduce((sum, row) => sum + (row[k] - mean[k]) ** 2, 0) / Math.max(1, n - 1)),
+  );
   return { mean, sd };
 }
 
@@ -45,11 +46,19 @@ export class LadderPlot {
       yLabel: "log g",
     });
     const { mean, sd } = spread(star.ladder);
-    plot.band(magnitudes, mean.map((m, i) => m - sd[i]), mean.map((m, i) => m + sd[i]), "spread");
+    plot.band(
+      magnitudes,
+      mean.map((m, i) => m - sd[i]),
+      mean.map((m, i) => m + sd[i]),
+      "spread",
+    );
     this.cursor = plot.add("path", { class: "cursor", d: "" });
     plot.line([magnitudes[0] - step / 2, magnitudes.at(-1) + step / 2], [star.logg, star.logg], "truth");
-    logg.forEach((row, s) => s !== seed && row.forEach((v, k) =>
-      plot.add("circle", { cx: plot.x(magnitudes[k]), cy: plot.y(v), r: 1.8, class: "other" })));
+    logg.forEach(
+      (row, s) =>
+        s !== seed &&
+        row.forEach((v, k) => plot.add("circle", { cx: plot.x(magnitudes[k]), cy: plot.y(v), r: 1.8, class: "other" })),
+    );
     plot.line(magnitudes, logg[seed], "answer");
     magnitudes.forEach((m, k) => {
       const [a, b] = [logg[seed][k] - sigma[seed][k], logg[seed][k] + sigma[seed][k]];
@@ -74,17 +83,21 @@ export class LadderPlot {
 export function describe(star, seed, index) {
   const { magnitudes, seeds } = star.ladder;
   const { mean, sd } = spread(star.ladder);
-  return `Over the ${seeds.length} noise patterns, the answer at magnitude ${fixed(magnitudes[index], 1)} averages `
-    + `${fixed(mean[index], 2)} and scatters by ${fixed(sd[index], 2)} dex; the truth is ${fixed(star.logg, 2)}.`;
+  return (
+    `Over the ${seeds.length} noise patterns, the answer at magnitude ${fixed(magnitudes[index], 1)} averages ` +
+    `${fixed(mean[index], 2)} and scatters by ${fixed(sd[index], 2)} dex; the truth is ${fixed(star.logg, 2)}.`
+  );
 }
 
 function range(star) {
   const { logg, sigma } = star.ladder;
   let [lo, hi] = [star.logg, star.logg];
-  logg.forEach((row, s) => row.forEach((v, k) => {
-    lo = Math.min(lo, v - sigma[s][k]);
-    hi = Math.max(hi, v + sigma[s][k]);
-  }));
+  logg.forEach((row, s) =>
+    row.forEach((v, k) => {
+      lo = Math.min(lo, v - sigma[s][k]);
+      hi = Math.max(hi, v + sigma[s][k]);
+    }),
+  );
   const space = 0.05 * (hi - lo) + 0.05;
   return [lo - space, hi + space];
 }

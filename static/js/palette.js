@@ -28,7 +28,7 @@ export function tint(name, alpha) {
 
 /** Font of labels on canvas, in device-independent pixels. */
 export function font(size) {
-  return `${size}px ${color('font-sans')}`;
+  return `${size}px ${color("font-sans")}`;
 }
 
 /**
@@ -44,5 +44,5 @@ function changed() {
   for (const callback of listeners) callback();
 }
 
-window.matchMedia('(prefers-color-scheme: dark)').addEventListener('change', changed);
-new MutationObserver(changed).observe(document.documentElement, { attributes: true, attributeFilter: ['data-theme'] });
+window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+new MutationObserver(changed).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });

@@ -4,16 +4,16 @@
  * The version stands first, so that a later page can still read, or knowingly refuse, an old link.
  */
 
-const VERSION = 'v1';
+const VERSION = "v1";
 
 /**
  * @param {string} hash as in `location.hash`
  * @returns {Record<string, string>} empty when there is none or its version is unknown
  */
 export function parse(hash) {
-  const [version, ...pairs] = hash.replace(/^#/, '').split('&');
+  const [version, ...pairs] = hash.replace(/^#/, "").split("&");
   if (version !== VERSION) return {};
-  return Object.fromEntries(new URLSearchParams(pairs.join('&')));
+  return Object.fromEntries(new URLSearchParams(pairs.join("&")));
 }
 
 /**
@@ -21,9 +21,9 @@ export function parse(hash) {
  * @returns {string} with the leading '#'
  */
 export function format(state) {
-  const pairs = Object.entries(state).filter(([, value]) => value !== null && value !== undefined && value !== '');
-  const encode = (value) => encodeURIComponent(String(value)).replace(/%2F/g, '/').replace(/%2C/g, ',');
-  return `#${[VERSION, ...pairs.map(([key, value]) => `${key}=${encode(value)}`)].join('&')}`;
+  const pairs = Object.entries(state).filter(([, value]) => value !== null && value !== undefined && value !== "");
+  const encode = (value) => encodeURIComponent(String(value)).replace(/%2F/g, "/").replace(/%2C/g, ",");
+  return `#${[VERSION, ...pairs.map(([key, value]) => `${key}=${encode(value)}`)].join("&")}`;
 }
 
 /** The state in the present address. */
@@ -39,7 +39,7 @@ let pending = 0;
  */
 export function write(state) {
   window.clearTimeout(pending);
-  pending = window.setTimeout(() => window.history.replaceState(null, '', format(state)), 150);
+  pending = window.setTimeout(() => window.history.replaceState(null, "", format(state)), 150);
 }
 
 /**
@@ -47,7 +47,7 @@ export function write(state) {
  * @param {(state: Record<string, string>) => void} callback
  */
 export function onChange(callback) {
-  window.addEventListener('hashchange', () => {
+  window.addEventListener("hashchange", () => {
     const state = read();
     if (Object.keys(state).length) callback(state);
   });

@@ -23,8 +23,14 @@ const keyOf = (star) => `${star.run}/${star.id}`;
 const state = { key: keyOf(page.stars[0]), index: 0, seed: 0, fit: false, lines: true };
 const view = { star: null, instrument: null, wave: null, flux: null, sigma: null, noisy: null, scratch: null, z: null };
 const ui = {
-  star: byId("snr-star"), slider: byId("snr-magnitude"), seed: byId("snr-seed"), fit: byId("snr-fit"),
-  lines: byId("snr-lines"), error: byId("snr-error"), magnitude: byId("snr-magnitude-out"), seedOut: byId("snr-seed-out"),
+  star: byId("snr-star"),
+  slider: byId("snr-magnitude"),
+  seed: byId("snr-seed"),
+  fit: byId("snr-fit"),
+  lines: byId("snr-lines"),
+  error: byId("snr-error"),
+  magnitude: byId("snr-magnitude-out"),
+  seedOut: byId("snr-seed-out"),
   out: Object.fromEntries(["snr", "logg", "truth", "residual", "spread"].map((k) => [k, byId(`snr-out-${k}`)])),
 };
 const speak = liveRegion(byId("snr-controls"));
@@ -38,8 +44,15 @@ async function load(key) {
   const n = star.wave.n;
   state.key = keyOf(entry);
   Object.assign(view, {
-    star, instrument, wave: wavelengths(star.wave), flux: Float64Array.from(star.flux), sigma: new Float64Array(n),
-    noisy: new Float64Array(n), scratch: new Float64Array(n), z: null, lines: page.lines[entry.instrument_name],
+    star,
+    instrument,
+    wave: wavelengths(star.wave),
+    flux: Float64Array.from(star.flux),
+    sigma: new Float64Array(n),
+    noisy: new Float64Array(n),
+    scratch: new Float64Array(n),
+    z: null,
+    lines: page.lines[entry.instrument_name],
   });
   view.range = fixedRange();
 }
@@ -75,35 +88,63 @@ function paint() {
   ladder.move(state.index);
   const answer = logg[state.seed][state.index];
   const error = errors[state.seed][state.index];
-  const text = { magnitude: fixed(magnitude, 2), snr: fixed(ratio, 1), answer: fixed(answer, 2), error: fixed(error, 2) };
+  const text = {
+    magnitude: fixed(magnitude, 2),
+    snr: fixed(ratio, 1),
+    answer: fixed(answer, 2),
+    error: fixed(error, 2),
+  };
   ui.magnitude.textContent = text.magnitude;
   ui.out.snr.textContent = text.snr;
   ui.out.logg.textContent = `${text.answer} \u00b1 ${text.error}`;
   ui.out.truth.textContent = fixed(star.logg, 2);
   ui.out.residual.textContent = `${signed(answer - star.logg, 2)} (${signed((answer - star.logg) / error, 1)}\u00a0\u03c3)`;
   ui.out.spread.textContent = describe(star, state.seed, state.index);
-  ui.slider.setAttribute("aria-valuetext", `magnitude ${text.magnitude}, SNR ${text.snr}, log g ${text.answer} plus or minus ${text.error}`);
+  ui.slider.setAttribute(
+    "aria-valuetext",
+    `magnitude ${text.magnitude}, SNR ${text.snr}, log g ${text.answer} plus or minus ${text.error}`,
+  );
 }
 
 /** Build the charts, once. */
 function build() {
   const { wave, flux, noisy, instrument } = view;
-  chart = new Chart(stageHost("snr-spectrum"), {
-    label: "", details: "snr-table", height: 340, xLabel: "vacuum wavelength (\u00c5)", yLabel: "flux / median", hideX: true, top: NAME_SPACE,
-    series: [
-      { stroke: () => tint("flux-noisy", 0.7), width: 0.8 },
-      { stroke: () => color("specvit"), width: 1.4 },
-    ],
-    yRange: () => view.range,
-    describe: (i) => `${angstrom(view.wave[i])}: flux ${fixed(view.noisy[i], 3)}, without noise ${fixed(view.flux[i], 3)}, \u03c3 ${fixed(view.sigma[i], 3)}`,
-    over: (u) => state.lines && paintLines(u, view.lines),
-  }, [wave, noisy, flux]);
-  strip = new Chart(stageHost("snr-sky"), {
-    label: "", height: 130, tools: false, xLabel: "vacuum wavelength (\u00c5)", yLabel: "sky (10\u00b3 e\u207b)", yTick: (v) => fixed(v / 1000, 0),
-    series: [{ stroke: () => color("sky"), width: 1, fill: () => tint("sky", 0.25) }],
-    yRange: (lo, hi) => [0, hi * 1.05],
-    describe: (i) => `${angstrom(view.wave[i])}: ${fixed(view.sky[i], 0)} sky electrons per pixel and exposure`,
-  }, [wave, sky(instrument)]);
+  chart = new Chart(
+    stageHost("snr-spectrum"),
+    {
+      label: "",
+      details: "snr-table",
+      height: 340,
+      xLabel: "vacuum wavelength (\u00c5)",
+      yLabel: "flux / median",
+      hideX: true,
+      top: NAME_SPACE,
+      series: [
+        { stroke: () => tint("flux-noisy", 0.7), width: 0.8 },
+        { stroke: () => color("specvit"), width: 1.4 },
+      ],
+      yRange: () => view.range,
+      describe: (i) =>
+        `${angstrom(view.wave[i])}: flux ${fixed(view.noisy[i], 3)}, without noise ${fixed(view.flux[i], 3)}, \u03c3 ${fixed(view.sigma[i], 3)}`,
+      over: (u) => state.lines && paintLines(u, view.lines),
+    },
+    [wave, noisy, flux],
+  );
+  strip = new Chart(
+    stageHost("snr-sky"),
+    {
+      label: "",
+      height: 130,
+      tools: false,
+      xLabel: "vacuum wavelength (\u00c5)",
+      yLabel: "sky (10\u00b3 e\u207b)",
+      yTick: (v) => fixed(v / 1000, 0),
+      series: [{ stroke: () => color("sky"), width: 1, fill: () => tint("sky", 0.25) }],
+      yRange: (lo, hi) => [0, hi * 1.05],
+      describe: (i) => `${angstrom(view.wave[i])}: ${fixed(view.sky[i], 0)} sky electrons per pixel and exposure`,
+    },
+    [wave, sky(instrument)],
+  );
   Chart.link(chart, strip);
 }
 
@@ -136,16 +177,30 @@ function fillControls() {
 function fillTable() {
   const { star } = view;
   const { magnitudes, snr: ratios, logg, sigma } = star.ladder;
-  byId("snr-table-caption").textContent = `${star.title}, noise pattern ${state.seed + 1}; true log g ${fixed(star.logg, 2)}`;
-  byId("snr-table").tBodies[0].replaceChildren(...magnitudes.map((m, k) => el("tr", {},
-    el("th", { scope: "row" }, fixed(m, 2)), el("td", {}, fixed(ratios[k], 1)), el("td", {}, fixed(logg[state.seed][k], 2)),
-    el("td", {}, fixed(sigma[state.seed][k], 2)), el("td", {}, signed(logg[state.seed][k] - star.logg, 2)))));
+  byId("snr-table-caption").textContent =
+    `${star.title}, noise pattern ${state.seed + 1}; true log g ${fixed(star.logg, 2)}`;
+  byId("snr-table").tBodies[0].replaceChildren(
+    ...magnitudes.map((m, k) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, fixed(m, 2)),
+        el("td", {}, fixed(ratios[k], 1)),
+        el("td", {}, fixed(logg[state.seed][k], 2)),
+        el("td", {}, fixed(sigma[state.seed][k], 2)),
+        el("td", {}, signed(logg[state.seed][k] - star.logg, 2)),
+      ),
+    ),
+  );
 }
 
 function remember() {
   permalink.write({
-    star: state.key, mag: view.star.ladder.magnitudes[state.index], seed: view.star.ladder.seeds[state.seed],
-    fit: state.fit ? 1 : null, lines: state.lines ? null : 0,
+    star: state.key,
+    mag: view.star.ladder.magnitudes[state.index],
+    seed: view.star.ladder.seeds[state.seed],
+    fit: state.fit ? 1 : null,
+    lines: state.lines ? null : 0,
   });
 }
 
@@ -202,5 +257,4 @@ ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
 permalink.onChange((link) => choose(fromLink(link)));
 
 state.index = page.default_index;
-byId("snr-controls").hidden = false;
 await choose({ key: state.key, ...fromLink(permalink.read()) });

@@ -19,7 +19,12 @@ const boxes = [...document.querySelectorAll("input[name=lines]")];
 const radios = (name) => [...document.querySelectorAll(`input[name=${name}]`)];
 
 const state = {
-  key: page.stars[0].key, smooth: 0, observed: false, air: false, band: true, model: true,
+  key: page.stars[0].key,
+  smooth: 0,
+  observed: false,
+  air: false,
+  band: true,
+  model: true,
   groups: boxes.filter((b) => b.checked).map((b) => b.value),
 };
 let view = null; // {star, wave, velocity, x, flux, sigma}
@@ -33,16 +38,31 @@ async function embed() {
   await window.Bokeh.embed.embed_item(item);
   const doc = window.Bokeh.documents.at(-1);
   const named = (name) => doc.get_model_by_name(name);
-  bokeh = { doc, main: named("main"), residual: named("residual"), overview: named("overview"), cursor: named("cursor") };
+  bokeh = {
+    doc,
+    main: named("main"),
+    residual: named("residual"),
+    overview: named("overview"),
+    cursor: named("cursor"),
+  };
   bokeh.range = bokeh.main.x_range;
   bokeh.tools = { pan: named("pan"), box: named("box") };
-  bokeh.sources = Object.fromEntries(["spectrum", "model", "residual", "lines", "bands"].map((k) => [k, named(`data-${k}`)]));
+  bokeh.sources = Object.fromEntries(
+    ["spectrum", "model", "residual", "lines", "bands"].map((k) => [k, named(`data-${k}`)]),
+  );
   bokeh.renderers = Object.fromEntries(bokeh.main.renderers.filter((r) => r.name).map((r) => [r.name, r]));
   bokeh.main.on_event("mousemove", (event) => view && read(nearest(event.x), false));
   bokeh.range.properties.start.change.connect(moved);
   bokeh.range.properties.end.change.connect(moved);
   if (window.matchMedia("(pointer: coarse)").matches) bokeh.main.toolbar.active_drag = null; // fingers scroll the page
+  new ResizeObserver(fitTicks).observe(surface);
   paintTheme();
+}
+
+/** Fewer ticks where there is little room. */
+function fitTicks() {
+  const ticks = Math.max(3, Math.round(surface.clientWidth / 120));
+  for (const plot of [bokeh.main, bokeh.overview]) plot.below[0].ticker.desired_num_ticks = ticks;
 }
 
 /** Resolve the colour tokens that the document carries as tags. */
@@ -51,7 +71,9 @@ function paintTheme() {
     for (const tag of model.tags ?? []) {
       const [property, token] = String(tag).split("=");
       const target = property in model ? model : model.glyph;
-      if (token && target) target[property] = property.startsWith("fill_color") || !(target[property]?.value) ? color(token) : { value: color(token) };
+      if (token && target)
+        target[property] =
+          property.startsWith("fill_color") || !target[property]?.value ? color(token) : { value: color(token) };
     }
   }
 }
@@ -77,7 +99,9 @@ function draw() {
   bokeh.sources.spectrum.data = { x, flux, low: around(flux, -1), high: around(flux, 1) };
   bokeh.sources.model.data = model && state.model ? { x, flux: model } : { x: [], flux: [] };
   const zero = left.map((v) => (Number.isNaN(v) ? NaN : 0));
-  bokeh.sources.residual.data = model ? { x, value: left, low: around(zero, -1), high: around(zero, 1) } : { x: [], value: [], low: [], high: [] };
+  bokeh.sources.residual.data = model
+    ? { x, value: left, low: around(zero, -1), high: around(zero, 1) }
+    : { x: [], value: [], low: [], high: [] };
   bokeh.renderers.band.visible = state.band && sigma !== null;
   bokeh.residual.visible = Boolean(model) && state.model;
   bokeh.overview.below[0].axis_label = `wavelength in ${state.air ? "air" : "vacuum"}, ${how.observed ? "observed" : "rest"} frame (\u00c5)`;
@@ -92,20 +116,22 @@ function drawLines() {
   const { how, velocity, star } = view;
   const lines = { x: [], y: [], label: [] };
   const bands = { x0: [], x1: [], x: [], y: [], label: [] };
-  page.lines.filter((line) => state.groups.includes(line.group)).forEach((line, i) => {
-    const telluric = line.group === "telluric";
-    if (telluric && star.origin !== "observed") return;
-    const at = (w) => shown(telluric ? rest(w, { observed: true, air: false }, velocity) : w, how, velocity);
-    const y = 0.99 - 0.055 * (i % 3);
-    const target = line.width ? bands : lines;
-    target.label.push(line.label);
-    target.y.push(y);
-    if (line.width) {
-      bands.x0.push(at(line.vacuum));
-      bands.x1.push(at(line.vacuum + line.width));
-      bands.x.push(at(line.vacuum + line.width / 2));
-    } else lines.x.push(at(line.vacuum));
-  });
+  page.lines
+    .filter((line) => state.groups.includes(line.group))
+    .forEach((line, i) => {
+      const telluric = line.group === "telluric";
+      if (telluric && star.origin !== "observed") return;
+      const at = (w) => shown(telluric ? rest(w, { observed: true, air: false }, velocity) : w, how, velocity);
+      const y = 0.99 - 0.055 * (i % 3);
+      const target = line.width ? bands : lines;
+      target.label.push(line.label);
+      target.y.push(y);
+      if (line.width) {
+        bands.x0.push(at(line.vacuum));
+        bands.x1.push(at(line.vacuum + line.width));
+        bands.x.push(at(line.vacuum + line.width / 2));
+      } else lines.x.push(at(line.vacuum));
+    });
   bokeh.sources.lines.data = lines;
   bokeh.sources.bands.data = bands;
 }
@@ -181,8 +207,13 @@ function read(at, aloud) {
   index = at;
   const { x, flux, sigma, model } = view;
   bokeh.cursor.setv({ location: x[at], visible: true });
-  const value = Number.isNaN(flux[at]) ? "no data" : `flux ${fixed(flux[at], 3)}${sigma ? ` \u00b1 ${fixed(sigma[at], 3)}` : ""}`;
-  const line = page.lines.find((l) => state.groups.includes(l.group) && !l.width && Math.abs(shown(l.vacuum, view.how, view.velocity) - x[at]) < 2.5);
+  const value = Number.isNaN(flux[at])
+    ? "no data"
+    : `flux ${fixed(flux[at], 3)}${sigma ? ` \u00b1 ${fixed(sigma[at], 3)}` : ""}`;
+  const line = page.lines.find(
+    (l) =>
+      state.groups.includes(l.group) && !l.width && Math.abs(shown(l.vacuum, view.how, view.velocity) - x[at]) < 2.5,
+  );
   const text = `${x[at].toFixed(2)} \u00c5: ${value}${model ? `, model ${fixed(model[at], 3)}` : ""}${line ? `; ${line.label}` : ""}`;
   ui.reading.textContent = text;
   if (aloud) speak(text);
@@ -191,12 +222,14 @@ function read(at, aloud) {
 function onKey(event) {
   const { start, end } = bokeh.range;
   const last = view.x.length - 1;
-  const step = (event.shiftKey ? 10 : 1) * Math.max(1, Math.round((((end - start) / (limits()[1] - limits()[0])) * last) / 200));
+  const step =
+    (event.shiftKey ? 10 : 1) * Math.max(1, Math.round((((end - start) / (limits()[1] - limits()[0])) * last) / 200));
   const from = index ?? nearest((start + end) / 2);
   const target = { ArrowLeft: from - step, ArrowRight: from + step, Home: 0, End: last }[event.key];
   if (target !== undefined) {
     const at = Math.max(0, Math.min(last, target));
-    if (view.x[at] < start || view.x[at] > end) setWindow(view.x[at] - (end - start) / 2, view.x[at] + (end - start) / 2);
+    if (view.x[at] < start || view.x[at] > end)
+      setWindow(view.x[at] - (end - start) / 2, view.x[at] + (end - start) / 2);
     read(at, true);
   } else if (event.key === "+" || event.key === "=") zoom(0.5);
   else if (event.key === "-") zoom(2);
@@ -228,8 +261,13 @@ function fillControls() {
     else link.removeAttribute("aria-current");
   }
   byId("spe-json").href = view.entry.url;
+  byId("spe-csv").href = view.entry.csv;
+  byId("spe-fits").href = view.entry.fits;
   ui.about.textContent = about(star);
-  surface.setAttribute("aria-label", `Spectrum of ${star.title}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan.`);
+  surface.setAttribute(
+    "aria-label",
+    `Spectrum of ${star.title}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan.`,
+  );
 }
 
 /** The star in one line. */
@@ -238,7 +276,9 @@ function about(star) {
   if (star.origin === "synthetic") return `Synthetic ${star.star_class}, without noise: ${labels}.`;
   const parts = [`Observed ${star.star_class} (${star.survey}): ${labels} from ${star.label_source}`];
   if (star.predicted_logg !== null) {
-    parts.push(`SpecViT reads log g ${fixed(star.predicted_logg, 2)}${star.predicted_sigma === null ? "" : ` \u00b1 ${fixed(star.predicted_sigma, 2)}`}`);
+    parts.push(
+      `SpecViT reads log g ${fixed(star.predicted_logg, 2)}${star.predicted_sigma === null ? "" : ` \u00b1 ${fixed(star.predicted_sigma, 2)}`}`,
+    );
   }
   if (star.snr !== null) parts.push(`SNR ${fixed(star.snr, 0)} per pixel`);
   if (star.rv_kms !== null) parts.push(`radial velocity ${signed(star.rv_kms, 1)} km/s, removed in the rest frame`);
@@ -250,15 +290,23 @@ function remember() {
   const [first, last] = limits();
   const whole = Math.abs(start - first) < 0.01 && Math.abs(end - last) < 0.01;
   permalink.write({
-    star: state.key, from: whole ? null : start.toFixed(1), to: whole ? null : end.toFixed(1),
-    smooth: state.smooth || null, frame: state.observed ? "observed" : null, air: state.air ? 1 : null,
-    band: state.band ? null : 0, model: state.model ? null : 0, lines: state.groups.join(",") || "none",
+    star: state.key,
+    from: whole ? null : start.toFixed(1),
+    to: whole ? null : end.toFixed(1),
+    smooth: state.smooth || null,
+    frame: state.observed ? "observed" : null,
+    air: state.air ? 1 : null,
+    band: state.band ? null : 0,
+    model: state.model ? null : 0,
+    lines: state.groups.join(",") || "none",
   });
 }
 
 async function choose(change) {
   const before = view;
-  const [lo, hi] = before ? [bokeh.range.start, bokeh.range.end].map((w) => rest(w, before.how, before.velocity)) : [null, null];
+  const [lo, hi] = before
+    ? [bokeh.range.start, bokeh.range.end].map((w) => rest(w, before.how, before.velocity))
+    : [null, null];
   const whole = !before || (bokeh.range.start <= limits()[0] && bokeh.range.end >= limits()[1]);
   try {
     if (!view || (change.key && change.key !== state.key)) await load(change.key ?? state.key);
@@ -303,9 +351,11 @@ function wire() {
   ui.smooth.addEventListener("input", () => smoothly());
   ui.band.addEventListener("change", () => choose({ band: ui.band.checked }));
   ui.model.addEventListener("change", () => choose({ model: ui.model.checked }));
-  for (const radio of radios("frame")) radio.addEventListener("change", () => choose({ observed: radio.value === "observed" }));
+  for (const radio of radios("frame"))
+    radio.addEventListener("change", () => choose({ observed: radio.value === "observed" }));
   for (const radio of radios("medium")) radio.addEventListener("change", () => choose({ air: radio.value === "air" }));
-  for (const box of boxes) box.addEventListener("change", () => choose({ groups: boxes.filter((b) => b.checked).map((b) => b.value) }));
+  for (const box of boxes)
+    box.addEventListener("change", () => choose({ groups: boxes.filter((b) => b.checked).map((b) => b.value) }));
   click("previous", () => move(-1));
   click("next", () => move(1));
   click("left", () => pan(-0.5));
@@ -314,7 +364,9 @@ function wire() {
   click("out", () => zoom(2));
   click("all", () => setWindow(...limits()));
   click("triplet", () => {
-    const triplet = page.lines.filter((line) => line.group === "ca2").map((line) => shown(line.vacuum, view.how, view.velocity));
+    const triplet = page.lines
+      .filter((line) => line.group === "ca2")
+      .map((line) => shown(line.vacuum, view.how, view.velocity));
     setWindow(Math.min(...triplet) - 40, Math.max(...triplet) + 40);
   });
   ui.drag.addEventListener("click", () => {
@@ -327,7 +379,6 @@ function wire() {
   onTheme(paintTheme);
 }
 
-byId("spe-inspector").hidden = false;
 try {
   await embed();
   speak = liveRegion(byId("fig-spe"));

@@ -14,7 +14,8 @@ export function niceTicks(lo, hi, count = 5) {
   const power = 10 ** Math.floor(Math.log10(raw));
   const size = [1, 2, 5, 10].find((m) => m * power >= raw * 0.999) * power;
   const out = [];
-  for (let i = Math.ceil(lo / size - 1e-9); i * size <= hi + 1e-9 * size; i++) out.push(Number((i * size).toPrecision(12)));
+  for (let i = Math.ceil(lo / size - 1e-9); i * size <= hi + 1e-9 * size; i++)
+    out.push(Number((i * size).toPrecision(12)));
   return out;
 }
 
@@ -31,8 +32,12 @@ export class SvgPlot {
     this.height = options.height;
     this.box = { left: 46, right: this.width - 12, top: 10, bottom: this.height - 38 };
     this.root = svg("svg", {
-      class: "svgplot", viewBox: `0 0 ${this.width} ${this.height}`, width: this.width, height: this.height,
-      role: "img", "aria-label": options.label,
+      class: "svgplot",
+      viewBox: `0 0 ${this.width} ${this.height}`,
+      width: this.width,
+      height: this.height,
+      role: "img",
+      "aria-label": options.label,
     });
     host.replaceChildren(this.root);
     this.#axes();
@@ -82,12 +87,24 @@ export class SvgPlot {
       this.add("text", { x: box.left - 7, y, dy: "0.35em", "text-anchor": "end", class: "tick" }, write(v));
     }
     for (const v of options.xTicks) {
-      this.add("text", { x: this.x(v).toFixed(1), y: box.bottom + 16, "text-anchor": "middle", class: "tick" }, write(v));
+      this.add(
+        "text",
+        { x: this.x(v).toFixed(1), y: box.bottom + 16, "text-anchor": "middle", class: "tick" },
+        write(v),
+      );
     }
     this.add("path", { d: `M${box.left} ${box.bottom}H${box.right}`, class: "axis" });
-    this.add("text", { x: (box.left + box.right) / 2, y: this.height - 5, "text-anchor": "middle", class: "title" }, options.xLabel);
+    this.add(
+      "text",
+      { x: (box.left + box.right) / 2, y: this.height - 5, "text-anchor": "middle", class: "title" },
+      options.xLabel,
+    );
     const middle = (box.top + box.bottom) / 2;
-    this.add("text", { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})`, class: "title" }, options.yLabel);
+    this.add(
+      "text",
+      { x: 12, y: middle, "text-anchor": "middle", transform: `rotate(-90 12 ${middle})`, class: "title" },
+      options.yLabel,
+    );
   }
 }
 

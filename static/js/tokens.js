@@ -12,8 +12,10 @@ import { eachFrame, stageHost } from "./stage.js";
 import { hasNoise, loadStar, seenFlux } from "./starview.js";
 
 const page = embedded("tok-data");
-const ui = Object.fromEntries(["star", "color", "patch", "lines", "seen", "error", "scale", "one"].map((k) => [k, byId(`tok-${k}`)]));
-const out = Object.fromEntries(["index", "wave", "pixels", "norm", "rollout", "lines"].map((k) => [k, byId(`tok-out-${k}`)]));
+const ui = Object.fromEntries(["star", "color", "patch", "lines", "seen", "error"].map((k) => [k, byId(`tok-${k}`)]));
+const out = Object.fromEntries(
+  ["index", "wave", "pixels", "norm", "rollout", "lines"].map((k) => [k, byId(`tok-out-${k}`)]),
+);
 
 /** What is shown: `patch` is kept, `preview` is under the pointer (null: none). */
 const state = { key: page.stars[0].key, by: "rollout", patch: null, preview: null, lines: true, seen: false };
@@ -25,7 +27,12 @@ function quantities() {
   const { attention, byLayer } = view;
   return [
     { id: "rollout", title: "attention, rolled out over all layers", values: attention.rollout, share: true },
-    ...byLayer.map((values, k) => ({ id: `layer-${k + 1}`, title: `attention in layer ${k + 1} (mean of heads)`, values, share: true })),
+    ...byLayer.map((values, k) => ({
+      id: `layer-${k + 1}`,
+      title: `attention in layer ${k + 1} (mean of heads)`,
+      values,
+      share: true,
+    })),
     { id: "norm", title: "length of the embedding", values: attention.embedding_norm, share: false },
   ];
 }
@@ -60,33 +67,65 @@ function pick(pixel) {
 /** Charts, once; they read the present view at every drawing. */
 function build() {
   const shared = { describe, onCursor: preview, onPick: pick };
-  const top = new Chart(stageHost("tok-spectrum"), {
-    ...shared, label: "", details: "tok-table", height: 320, xLabel: "vacuum wavelength (\u00c5)", yLabel: "flux / median", hideX: true,
-    top: NAME_SPACE, series: [{ stroke: () => color("flux"), width: 1 }],
-    under: (u) => paintPatches(u, view.patches, chosen().values, scale()),
-    over: (u) => {
-      if (state.lines) paintLines(u, view.lines);
-      framePatch(u, shown());
+  const top = new Chart(
+    stageHost("tok-spectrum"),
+    {
+      ...shared,
+      label: "",
+      details: "tok-table",
+      height: 320,
+      xLabel: "vacuum wavelength (\u00c5)",
+      yLabel: "flux / median",
+      hideX: true,
+      top: NAME_SPACE,
+      series: [{ stroke: () => color("flux"), width: 1 }],
+      under: (u) => paintPatches(u, view.patches, chosen().values, scale()),
+      over: (u) => {
+        if (state.lines) paintLines(u, view.lines);
+        framePatch(u, shown());
+      },
     },
-  }, [view.wave, view.flux]);
-  const bars = new Chart(stageHost("tok-bars"), {
-    ...shared, label: "", height: 130, tools: false, quiet: true, xLabel: "vacuum wavelength (\u00c5)", yLabel: "share",
-    series: [
-      { stroke: () => color("specvit"), width: 1, fill: () => tint("specvit", 0.45) },
-      { stroke: () => color("ink"), width: 1, dash: [5, 4] },
-    ],
-    yRange: (lo, hi) => [0, hi * 1.08], over: (u) => framePatch(u, shown()),
-  }, barData());
+    [view.wave, view.flux],
+  );
+  const bars = new Chart(
+    stageHost("tok-bars"),
+    {
+      ...shared,
+      label: "",
+      height: 130,
+      tools: false,
+      quiet: true,
+      xLabel: "vacuum wavelength (\u00c5)",
+      yLabel: "share",
+      series: [
+        { stroke: () => color("specvit"), width: 1, fill: () => tint("specvit", 0.45) },
+        { stroke: () => color("ink"), width: 1, dash: [5, 4] },
+      ],
+      yRange: (lo, hi) => [0, hi * 1.08],
+      over: (u) => framePatch(u, shown()),
+    },
+    barData(),
+  );
   Chart.link(top, bars);
-  const zoom = new Chart(stageHost("tok-zoom"), {
-    label: "", height: 280, tools: false, xLabel: "vacuum wavelength (\u00c5)", yLabel: "flux / median", top: NAME_SPACE,
-    series: [
-      { stroke: () => tint("flux", 0.35), width: 1 },
-      { stroke: () => color("specvit"), width: 1.6, dots: true },
-    ],
-    describe: (i) => `pixel ${zoomStart() + i + 1}: ${charts.zoom.data[0][i].toFixed(2)} \u00c5, flux ${charts.zoom.data[1][i] === null ? "missing" : fixed(charts.zoom.data[1][i], 3)}`,
-    over: (u) => state.lines && paintLines(u, view.lines),
-  }, zoomData());
+  const zoom = new Chart(
+    stageHost("tok-zoom"),
+    {
+      label: "",
+      height: 280,
+      tools: false,
+      xLabel: "vacuum wavelength (\u00c5)",
+      yLabel: "flux / median",
+      top: NAME_SPACE,
+      series: [
+        { stroke: () => tint("flux", 0.35), width: 1 },
+        { stroke: () => color("specvit"), width: 1.6, dots: true },
+      ],
+      describe: (i) =>
+        `pixel ${zoomStart() + i + 1}: ${charts.zoom.data[0][i].toFixed(2)} \u00c5, flux ${charts.zoom.data[1][i] === null ? "missing" : fixed(charts.zoom.data[1][i], 3)}`,
+      over: (u) => state.lines && paintLines(u, view.lines),
+    },
+    zoomData(),
+  );
   charts = { top, bars, zoom };
 }
 
@@ -98,7 +137,11 @@ const scale = () => {
 function barData() {
   const { values, share } = chosen();
   const n = view.patches.length;
-  return [view.wave, perPixel(view.patches, values, view.wave.length), new Array(view.wave.length).fill(share ? 1 / n : null)];
+  return [
+    view.wave,
+    perPixel(view.patches, values, view.wave.length),
+    new Array(view.wave.length).fill(share ? 1 / n : null),
+  ];
 }
 
 const zoomStart = () => Math.max(0, shown().first - Math.ceil((shown().last - shown().first + 1) / 4));
@@ -130,7 +173,10 @@ const refresh = eachFrame(() => {
   drawLayers(patch);
   ui.patch.value = patch.index + 1;
   byId("tok-patch-out").textContent = `${patch.index + 1} of ${patches.length}`;
-  ui.patch.setAttribute("aria-valuetext", `${describe(patch.first)}; embedding length ${fixed(attention.embedding_norm[patch.index], 2)}`);
+  ui.patch.setAttribute(
+    "aria-valuetext",
+    `${describe(patch.first)}; embedding length ${fixed(attention.embedding_norm[patch.index], 2)}`,
+  );
 });
 
 /** Bars of the attention to one patch, one a layer. */
@@ -153,20 +199,29 @@ function drawLayers(patch) {
   });
   const height = byLayer.length * row + 4;
   const label = byLayer.map((values, k) => `layer ${k + 1}: ${weight(values[patch.index])}`).join(", ");
-  byId("tok-layers").replaceChildren(svg("svg", { class: "svgplot layers", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label }, ...nodes));
+  byId("tok-layers").replaceChildren(
+    svg(
+      "svg",
+      { class: "svgplot layers", viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label },
+      ...nodes,
+    ),
+  );
 }
 
 function fillControls() {
   ui.star.value = state.key;
-  ui.color.replaceChildren(...quantities().map((q) => el("option", { value: q.id }, q.title)));
+  const all = quantities();
+  if (ui.color.options.length !== all.length)
+    ui.color.replaceChildren(...all.map((q) => el("option", { value: q.id }, q.title)));
   ui.color.value = chosen().id;
   ui.patch.max = view.patches.length;
   ui.lines.checked = state.lines;
   ui.seen.checked = state.seen && hasNoise(view);
   byId("tok-seen-label").hidden = !hasNoise(view);
   const { star, patches, attention } = view;
-  byId("tok-caption").textContent = `${star.title} (${star.origin}${star.origin === "observed" ? `, ${star.credit}` : ""}), ${star.wave.n} pixels in ${patches.length} patches `
-    + `of ${attention.patch_size}; the deeper the red, the larger the ${chosen().title}.`;
+  byId("tok-caption").textContent =
+    `${star.title} (${star.origin}${star.origin === "observed" ? `, ${star.credit}` : ""}), ${star.wave.n} pixels in ${patches.length} patches ` +
+    `of ${attention.patch_size}; the deeper the red, the larger the ${chosen().title}.`;
   byId("tok-table-caption").textContent = star.title;
   byId("tok-csv").href = view.entry.csv;
   byId("tok-json").href = view.entry.data;
@@ -174,10 +229,26 @@ function fillControls() {
 
 function fillTable() {
   const { patches, attention, lines } = view;
-  byId("tok-table").tBodies[0].replaceChildren(...patches.map((p) => el("tr", {},
-    el("th", { scope: "row" }, String(p.index + 1)), el("td", {}, p.lo.toFixed(1)), el("td", {}, p.hi.toFixed(1)),
-    el("td", {}, fixed(attention.embedding_norm[p.index], 2)), el("td", {}, fixed(attention.rollout[p.index], 4)),
-    el("td", { class: "text" }, linesIn(p, lines).map((line) => line.label).join(", ")))));
+  byId("tok-table").tBodies[0].replaceChildren(
+    ...patches.map((p) =>
+      el(
+        "tr",
+        {},
+        el("th", { scope: "row" }, String(p.index + 1)),
+        el("td", {}, p.lo.toFixed(1)),
+        el("td", {}, p.hi.toFixed(1)),
+        el("td", {}, fixed(attention.embedding_norm[p.index], 2)),
+        el("td", {}, fixed(attention.rollout[p.index], 4)),
+        el(
+          "td",
+          { class: "text" },
+          linesIn(p, lines)
+            .map((line) => line.label)
+            .join(", "),
+        ),
+      ),
+    ),
+  );
 }
 
 function drawScale() {
@@ -186,7 +257,6 @@ function drawScale() {
   byId("tok-scale-lo").textContent = q.share ? "0" : fixed(lo, 1);
   byId("tok-scale-hi").textContent = q.share ? weight(hi) : fixed(hi, 1);
   byId("tok-scale-name").textContent = q.title;
-  ui.scale.hidden = false;
   drawTintBar(byId("tok-scale-bar"));
 }
 
@@ -198,7 +268,6 @@ const mostAttended = () => {
 /** Draw a newly chosen star or quantity. */
 function draw(newStar) {
   const label = `Spectrum of ${view.star.title} in ${view.patches.length} patches`;
-  ui.one.hidden = false;
   if (!charts) build();
   else {
     charts.top.setData([view.wave, view.flux], !newStar);
@@ -213,8 +282,11 @@ function draw(newStar) {
 
 function remember() {
   permalink.write({
-    star: state.key, by: state.by === "rollout" ? null : state.by, patch: state.patch + 1,
-    lines: state.lines ? null : 0, seen: state.seen ? 1 : null,
+    star: state.key,
+    by: state.by === "rollout" ? null : state.by,
+    patch: state.patch + 1,
+    lines: state.lines ? null : 0,
+    seen: state.seen ? 1 : null,
   });
 }
 
@@ -255,11 +327,13 @@ function fromLink(link) {
 
 ui.star.addEventListener("change", () => choose({ key: ui.star.value }));
 ui.color.addEventListener("change", () => choose({ by: ui.color.value }));
-ui.patch.addEventListener("input", () => { state.preview = null; choose({ patch: Number(ui.patch.value) - 1 }); });
+ui.patch.addEventListener("input", () => {
+  state.preview = null;
+  choose({ patch: Number(ui.patch.value) - 1 });
+});
 ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
 ui.seen.addEventListener("change", () => choose({ seen: ui.seen.checked }));
 permalink.onChange((link) => choose(fromLink(link)));
 onTheme(() => view && drawScale());
 
-byId("tok-controls").hidden = false;
 await choose(fromLink(permalink.read()));
