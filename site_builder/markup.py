@@ -7,6 +7,7 @@ our own code; a test bans ``Markup`` and ``|safe`` elsewhere.
 
 import re
 from collections.abc import Sequence
+from urllib.parse import quote
 
 from markupsafe import Markup
 
@@ -40,7 +41,7 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
     extra = Markup("") if q.op == "is" else Markup(' data-op="{}"').format(q.op)
     if scale != 1.0:
         extra += Markup(' data-scale="{}"').format(f"{scale:g}")
-    source = " ".join(PUBLISHED_BELOW + s for s in q.sources)
+    source = " ".join(quote(PUBLISHED_BELOW + s, safe="/#~") for s in q.sources)
     tail = Markup("<span class=unit>{}</span>").format(NBSP + unit) if unit else Markup("")
     html = '<data class=num value="{}" data-src="{}"{}>{}</data>{}'
     return Markup(html).format(q.value, source, extra, shown, tail)
@@ -128,6 +129,11 @@ def mathml(latex: str, display: bool = True) -> Markup:
     from latex2mathml.converter import convert
 
     return Markup(convert(latex, display="block" if display else "inline"))
+
+
+def concat(parts: Sequence[Markup]) -> Markup:
+    """Markup parts behind each other."""
+    return Markup("").join(parts)
 
 
 def join(parts: Sequence[Markup | str], last: str = " and ") -> Markup:

@@ -76,9 +76,8 @@ class Sources:
         if paths not in self.cards:
             self.cards[paths] = list(self._new_cards(paths))
         cards = self.cards[paths]
-        return Markup("").join(
-            markup.source_button(card.id, f"{text or 'Source'}: run {card.provenance.run}", text) for card in cards
-        )
+        label = text or "Source"
+        return markup.concat([markup.source_button(c.id, f"{label}: run {c.provenance.run}", text) for c in cards])
 
     def _new_cards(self, paths: Sequence[str]) -> Iterable[SourceCard]:
         runs: dict[str, list[str]] = {}

@@ -67,8 +67,8 @@ def star_class(logg: float) -> str:
     return "giant" if logg < 2.5 else "subgiant" if logg < 3.5 else "dwarf"
 
 
-def _interval(value: float, spread: float) -> Interval:
-    return Interval(value=round(value, 6), lo=round(value - spread, 6), hi=round(value + spread, 6))
+def _interval(value: float, spread: float, top: float = np.inf) -> Interval:
+    return Interval(value=round(value, 6), lo=round(value - spread, 6), hi=round(min(value + spread, top), 6))
 
 
 def metric_row(model: str, part: dict[str, Any], mask: np.ndarray, slice_name: str, label: str, lo: float | None, hi: float | None) -> MetricRow:
@@ -86,7 +86,7 @@ def metric_row(model: str, part: dict[str, Any], mask: np.ndarray, slice_name: s
         hi=hi,
         n=int(mask.sum()),
         median_snr=round(float(np.median(np.asarray(part["snr"])[mask])), 4),
-        r2=_interval(float(1 - np.sum(d**2) / np.sum((t - t.mean()) ** 2)), 0.4 * w),
+        r2=_interval(float(1 - np.sum(d**2) / np.sum((t - t.mean()) ** 2)), 0.4 * w, 1.0),
         rmse=_interval(float(np.sqrt(np.mean(d**2))), 0.2 * w),
         mae=_interval(float(np.mean(np.abs(d))), 0.2 * w),
         bias=_interval(float(d.mean()), 0.5 * w),

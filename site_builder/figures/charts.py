@@ -10,6 +10,14 @@ from site_builder.figures.svg import Draw
 from site_builder.results import Row, RunResults
 
 
+# Margins (left, right, top, bottom) in pixels of each kind of chart.
+CURVES = (46, 4, 36, 66)
+PANELS = (52, 10, 32, 48)
+CLASSES = (86, 12, 40, 48)
+CLASSES_NARROW = (80, 10, 66, 48)
+PLAIN = (52, 12, 36, 48)
+
+
 def spread_labels(values: list[float], gap: float) -> list[float]:
     """Move label positions apart until neighbours are ``gap`` from each other, keeping their order."""
     order = np.argsort(values)
@@ -129,6 +137,7 @@ def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: s
     def draw(figure: Any, narrow: bool) -> None:
         shown = models[:1] if narrow else models
         axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
+        figure.subplots_adjust(wspace=0.1)
         for ax, name in zip(axes, shown, strict=True):
             lo, hi = axis_range(true)
             predicted = np.asarray(table.predicted[name])
@@ -196,6 +205,7 @@ def residuals(run: RunResults, set_name: str, models: list[str]) -> Draw:
 
     def draw(figure: Any, narrow: bool) -> None:
         axes = figure.subplots(3, 1, sharey=True) if narrow else figure.subplots(1, 3, sharey=True)
+        figure.subplots_adjust(wspace=0.08, hspace=0.42)
         for ax, (column, text) in zip(axes, LABELS, strict=True):
             for name in reversed(models):
                 r = s.running(np.asarray(getattr(table, column)), np.asarray(table.predicted[name]) - true)
@@ -255,6 +265,7 @@ def training(run: RunResults) -> Draw:
             style = line_style(run.model(curve.model).family) | {"marker": ""}
             ax.plot(curve.presentations, curve.val_r2, **style, label=run.model(curve.model).title)
         ax.set_xscale("log")
+        ax.minorticks_off()
         top = max(max(c.val_r2) for c in history.curves)
         ax.set_ylim(max(-0.05, min(min(c.val_r2) for c in history.curves)), min(1.0, top * 1.12))
         ax.set_xlabel("Spectra shown, each with fresh noise")

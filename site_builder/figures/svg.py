@@ -75,14 +75,22 @@ def _style() -> dict[str, Any]:
 Draw = Callable[[Any, bool], None]
 
 
-def _draw(draw: Draw, size: tuple[int, int], narrow: bool) -> str:
+# Pixels left free at the left, right, top and bottom of the axes.
+Margins = tuple[int, int, int, int]
+
+
+def _draw(draw: Draw, size: tuple[int, int], narrow: bool, margins: Margins | None) -> str:
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_style()):
-        figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI, layout="constrained")
+        figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI, layout="constrained" if margins is None else None)
         draw(figure, narrow)
+        if margins is not None:
+            left, right, top, bottom = margins
+            width, height = size
+            figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
         buffer = io.StringIO()
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
@@ -95,6 +103,8 @@ def draw_figure(
     draw: Draw,
     wide: tuple[int, int] = WIDE,
     narrow: tuple[int, int] = NARROW,
+    margins: Margins | None = None,
+    narrow_margins: Margins | None = None,
 ) -> FigureSvg:
     """Draw a figure for both widths and publish it as ``data/figures/<name>.svg``.
 
@@ -103,9 +113,11 @@ def draw_figure(
         title: what the figure shows, for readers who cannot see it (no results in it).
         draw: called with a matplotlib Figure and ``narrow``; adds axes and draws.
         wide, narrow: sizes in CSS pixels.
+        margins, narrow_margins: pixels around the axes; None lets matplotlib measure every label, which takes
+            as long as drawing (the narrow ones default to the wide ones).
     """
-    big = clean_svg(_draw(draw, wide, False), f"{name}-w")
-    small = clean_svg(_draw(draw, narrow, True), f"{name}-n")
+    big = clean_svg(_draw(draw, wide, False, margins), f"{name}-w")
+    small = clean_svg(_draw(draw, narrow, True, narrow_margins or margins), f"{name}-n")
     address = site.publish(f"data/figures/{name}.svg", standalone_svg(big, title).encode())
     return FigureSvg(
         name,

@@ -101,7 +101,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "plate": rows,
         "scale": scale,
         "figure_curve": draw_figure(
-            site, "story", "R² of every model against brightness", charts.curves(run, curve.name, slice_name, "r2", "R² of log g", brightness_label(slice_name)), (960, 480)
+            site, "story", "R² of every model against brightness", charts.curves(run, curve.name, slice_name, "r2", "R² of log g", brightness_label(slice_name)), (960, 480), margins=charts.CURVES
         ),
         "csv": tables.metrics_csv(site, run, curve.name, slice_name),
         "metrics_path": run.file(f"metrics.{curve.name}.json"),

@@ -31,11 +31,11 @@ def _figures(run: RunResults, set_name: str, curve: str, site: Site) -> tuple[di
     slice_name = series.brightness_slice(run, curve)
     x, two = brightness_label(slice_name), _two_models(run)
     static = {
-        "curve": draw_figure(site, "r2-brightness", "R² of every model against brightness", charts.curves(run, curve, slice_name, "r2", "R² of log g", x), (960, 470)),
-        "scatter": draw_figure(site, "predicted-true", "Predicted against true log g", charts.predicted_true(run, set_name, two, "True log g (dex)"), (960, 500), (380, 400)),
-        "classes": draw_figure(site, "mae-classes", "Mean absolute error by star class", charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)"), (960, 400), (380, 430)),
-        "residuals": draw_figure(site, "residuals", "Residuals against log g, Teff and [M/H]", charts.residuals(run, set_name, two), (960, 380), (380, 760)),
-        "cost": draw_figure(site, "cost", "R² against training time", charts.cost(run, set_name), (960, 400)),
+        "curve": draw_figure(site, "r2-brightness", "R² of every model against brightness", charts.curves(run, curve, slice_name, "r2", "R² of log g", x), (960, 470), margins=charts.CURVES),
+        "scatter": draw_figure(site, "predicted-true", "Predicted against true log g", charts.predicted_true(run, set_name, two, "True log g (dex)"), (960, 500), (380, 400), charts.PANELS),
+        "classes": draw_figure(site, "mae-classes", "Mean absolute error by star class", charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)"), (960, 400), (380, 430), charts.CLASSES, charts.CLASSES_NARROW),
+        "residuals": draw_figure(site, "residuals", "Residuals against log g, Teff and [M/H]", charts.residuals(run, set_name, two), (960, 380), (380, 760), charts.PANELS),
+        "cost": draw_figure(site, "cost", "R² against training time", charts.cost(run, set_name), (960, 400), margins=charts.PLAIN),
     }
     live = {
         "curve": interactive.curves(site, "r2-brightness", run, curve, slice_name, "r2", "R² of log g", x),
@@ -45,10 +45,10 @@ def _figures(run: RunResults, set_name: str, curve: str, site: Site) -> tuple[di
         "cost": interactive.cost(site, "cost", run, set_name),
     }
     if run.specvit.has_sigma:
-        static["calibration"] = draw_figure(site, "calibration", "Coverage of the stated intervals", charts.calibration(run, curve, slice_name, x), (960, 400))
+        static["calibration"] = draw_figure(site, "calibration", "Coverage of the stated intervals", charts.calibration(run, curve, slice_name, x), (960, 400), margins=charts.PLAIN)
         live["calibration"] = interactive.calibration(site, "calibration", run, curve, slice_name, x)
     if run.history is not None and run.history.curves:
-        static["training"] = draw_figure(site, "training", "Validation R² while training", charts.training(run), (960, 400))
+        static["training"] = draw_figure(site, "training", "Validation R² while training", charts.training(run), (960, 400), margins=charts.PLAIN)
         live["training"] = interactive.training(site, "training", run)
     return static, live
 

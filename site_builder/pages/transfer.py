@@ -66,15 +66,15 @@ def _figures(site: Site, run: RunResults, info: SetInfo, key: str) -> tuple[dict
     label = "Catalogue log g (dex)"
     x = brightness_label(slice_name)
     static = {
-        "stars": draw_figure(site, f"{key}-stars", "Predicted against catalogue log g of observed stars", charts.predicted_true(run, info.name, two, label), (960, 500), (380, 400)),
-        "bias": draw_figure(site, f"{key}-bias", "Bias by star class", charts.class_metric(run, info.name, "bias", "Bias, predicted − catalogue (dex)"), (960, 380), (380, 430)),
+        "stars": draw_figure(site, f"{key}-stars", "Predicted against catalogue log g of observed stars", charts.predicted_true(run, info.name, two, label), (960, 500), (380, 400), charts.PANELS),
+        "bias": draw_figure(site, f"{key}-bias", "Bias by star class", charts.class_metric(run, info.name, "bias", "Bias, predicted − catalogue (dex)"), (960, 380), (380, 430), charts.CLASSES, charts.CLASSES_NARROW),
     }
     live = {
         "stars": interactive.stars(site, f"{key}-stars", run, info.name, model),
         "bias": interactive.class_metric(site, f"{key}-bias", run, info.name, "bias", "Bias, predicted − catalogue (dex)"),
     }
     if len(series.bins(run, info.name, slice_name)) > 1:
-        static["nmad"] = draw_figure(site, f"{key}-nmad", "Scatter against signal-to-noise ratio", charts.curves(run, info.name, slice_name, "nmad", "NMAD (dex)", x), (960, 400))
+        static["nmad"] = draw_figure(site, f"{key}-nmad", "Scatter against signal-to-noise ratio", charts.curves(run, info.name, slice_name, "nmad", "NMAD (dex)", x), (960, 400), margins=charts.CURVES)
         live["nmad"] = interactive.curves(site, f"{key}-nmad", run, info.name, slice_name, "nmad", "NMAD (dex)", x)
     return static, live
 

@@ -1,0 +1,98 @@
+"""Reading built pages in tests: numbers, links and what a strict policy forbids."""
+
+import json
+from dataclasses import dataclass, field
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import unquote
+
+
+@dataclass
+class Shown:
+    """One number as a page shows it."""
+
+    value: str
+    sources: list[str]
+    op: str
+    scale: float
+    text: str = ""
+
+
+@dataclass
+class Document(HTMLParser):
+    """What tests look at in one page."""
+
+    numbers: list[Shown] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    headings: list[str] = field(default_factory=list)
+    targets: list[str] = field(default_factory=list)
+    forbidden: list[str] = field(default_factory=list)
+    csp: str = ""
+    head: dict[str, str] = field(default_factory=dict)
+    _open: Shown | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        a = {name: value or "" for name, value in attrs}
+        if tag == "data":
+            scale = float(a.get("data-scale", "1"))
+            self._open = Shown(a["value"], a["data-src"].split(), a.get("data-op", "is"), scale)
+            self.numbers.append(self._open)
+        if tag in ("h1", "h2", "h3"):
+            self.headings.append(tag)
+        self.links += [a[name] for name in ("href", "src") if name in a]
+        self.targets += [a[name] for name in ("popovertarget", "aria-controls", "aria-labelledby") if name in a]
+        if "id" in a:
+            self.ids.append(a["id"])
+        self.forbidden += [f"{tag} {name}" for name in a if name == "style" or name.startswith("on")]
+        if tag == "style" or (tag == "script" and "src" not in a and "json" not in a.get("type", "")):
+            self.forbidden.append(f"inline {tag}")
+        if tag == "meta":
+            if a.get("http-equiv") == "Content-Security-Policy":
+                self.csp = a["content"]
+            self.head[a.get("name") or a.get("property") or ""] = a.get("content", "")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "data":
+            self._open = None
+
+    def handle_data(self, data: str) -> None:
+        if self._open is not None:
+            self._open.text += data
+
+
+def read(html: bytes) -> Document:
+    """Parse one page."""
+    document = Document()
+    document.feed(html.decode())
+    return document
+
+
+def at(files: dict[str, bytes], source: str, cache: dict[str, Any]) -> Any:
+    """What a source (address#pointer) leads to in the published files."""
+    path, _, pointer = unquote(source).partition("#")
+    if path not in cache:
+        cache[path] = json.loads(files[path])
+    value = cache[path]
+    for part in pointer.split("/")[1:]:
+        key = part.replace("~1", "/").replace("~0", "~")
+        value = value[int(key)] if isinstance(value, list) else value[key]
+    return value
+
+
+def derive(files: dict[str, bytes], shown: Shown, cache: dict[str, Any]) -> float | str:
+    """The value that a page should show, from the published files."""
+    values = [at(files, source, cache) for source in shown.sources]
+    match shown.op:
+        case "is":
+            return values[0]
+        case "sub":
+            return values[0] - values[1]
+        case "ratio":
+            return values[0] / values[1]
+        case "len":
+            return len(values[0])
+    raise AssertionError(f"unknown operation {shown.op}")

@@ -1,0 +1,185 @@
+"""Each consistency check, broken once: the sentence names the file and the field."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from site_builder import checks
+from site_builder.contract import BadInput
+from site_builder.results import Results
+from tests.factory import make_results
+
+PFS, LAMOST = "runs/specvit-test-pfs-mr", "runs/specvit-test-lamost"
+
+
+@pytest.fixture(scope="module")
+def results_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_results(tmp_path_factory.mktemp("results"), n_stars=90, n_pixels=64)
+
+
+def test_made_up_results_pass(results_dir: Path) -> None:
+    checks.run_all(Results.load(results_dir))
+
+
+def put(*place: Any) -> Callable[[dict[str, Any]], None]:
+    """A change: the last argument goes to the place that the others lead to."""
+    *keys, value = place
+
+    def change(content: dict[str, Any]) -> None:
+        target: Any = content
+        for key in keys[:-1]:
+            target = target[key]
+        target[keys[-1]] = value
+
+    return change
+
+
+def second_all_row(content: dict[str, Any]) -> None:
+    content["rows"].append(content["rows"][0])
+
+
+def no_all_row(content: dict[str, Any]) -> None:
+    content["rows"] = [r for r in content["rows"] if not (r["slice"] == "all" and r["model"] == "ridge")]
+
+
+def drop_ridge(content: dict[str, Any]) -> None:
+    del content["predicted"]["ridge"]
+
+
+def shorter(content: dict[str, Any]) -> None:
+    for column in (content[k] for k in ("logg", "teff", "mh", "snr", "magnitude")):
+        column.pop()
+    for table in (content["predicted"], content["sigma"]):
+        for column in table.values():
+            column.pop()
+
+
+def gap(content: dict[str, Any]) -> None:
+    content["flux"][3] = None
+
+
+def shifted_layer(content: dict[str, Any]) -> None:
+    content["weights"] = content["weights"][:1]
+
+
+def sky_short(content: dict[str, Any]) -> None:
+    content["sky_e"].pop()
+
+
+BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
+    ("index.json", put("main_run", "nobody"), "main_run"),
+    ("index.json", put("files", 0, "kind", "history"), "field kind"),
+    (f"{PFS}/examples/dwarf-c.json", put("id", "another"), "field id"),
+    (f"{PFS}/metrics.test.json", put("set", "snr-curve"), "field set"),
+    ("instruments/pfs-mr.json", put("name", "another"), "field name"),
+    (f"{PFS}/run.json", put("models", 1, "name", "ridge"), "models"),
+    (f"{PFS}/run.json", put("models", 0, "family", "cnn"), "specvit"),
+    (f"{PFS}/run.json", put("instrument", "hubble"), "instrument"),
+    (f"{PFS}/run.json", put("vit", "n_patches", 15), "field vit"),
+    (f"{PFS}/run.json", put("vit", {**{"n_pixels": 32, "patch_size": 2, "n_patches": 16, "width": 48, "depth": 2, "heads": 3}, "embedding": "shared", "embedding_init": "random", "pool": "cls"}), "vit.n_pixels"),
+    (f"{PFS}/run.json", put("sets", 0, "name", "other"), "sets"),
+    (f"{PFS}/run.json", put("sets", 0, "survey", "DESI"), "survey"),
+    (f"{LAMOST}/examples/obs-dwarf-c.json", put("survey", "synthetic"), "survey"),
+    (f"{PFS}/run.json", put("sets", 0, "n", 91), "logg"),
+    ("instruments/pfs-mr.json", put("background_e2", None), "signal_e"),
+    ("instruments/pfs-mr.json", put("background_e2", 3, -1.0), "background_e2"),
+    ("instruments/pfs-mr.json", sky_short, "sky_e"),
+    (f"{PFS}/predictions.test.json", drop_ridge, "predicted"),
+    (f"{PFS}/predictions.test.json", put("sigma", "nobody", [1.0] * 90), "sigma"),
+    (f"{PFS}/predictions.test.json", shorter, "logg"),
+    (f"{PFS}/metrics.test.json", second_all_row, "rows."),
+    (f"{PFS}/metrics.test.json", no_all_row, "rows"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "model", "nobody"), "rows.0"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "mae", "lo", 99.0), "reversed"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "mae", {"value": 5.0, "lo": 0.1, "hi": 0.2}), "rows.0.mae"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "r2", {"value": 1.2, "lo": 1.1, "hi": 1.3}), "rows.0.r2"),
+    (f"{PFS}/metrics.test.json", put("rows", 1, "label", "comet"), "rows.1.label"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "r2", {"value": 0.5, "lo": 0.4, "hi": 0.6}), "rows.0.r2.value"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "bias", {"value": 0.5, "lo": 0.4, "hi": 0.6}), "rows.0.bias.value"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "nmad", {"value": 2.5, "lo": 2.4, "hi": 2.6}), "rows.0.nmad.value"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "rmse", {"value": 2.5, "lo": 2.4, "hi": 2.6}), "rows.0.rmse.value"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "mae", {"value": 2.5, "lo": 2.4, "hi": 2.6}), "rows.0.mae.value"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "n", 89), "rows.0.n"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "median_snr", 1234.0), "rows.0.median_snr"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "coverage68", 0.01), "rows.0.coverage68"),
+    (f"{LAMOST}/metrics.lamost-dr10.json", put("rows", 4, "slice", "magnitude"), "rows.4"),
+    (f"{PFS}/attention/dwarf-c.json", put("weights", 0, 1, 2, 3, 0.9), "weights.0.1.2"),
+    (f"{PFS}/attention/dwarf-c.json", put("weights", 1, 0, 0, 0, -0.2), "weights.1"),
+    (f"{PFS}/attention/dwarf-c.json", put("rollout", 0, 0.9), "rollout"),
+    (f"{PFS}/attention/dwarf-c.json", shifted_layer, "field weights"),
+    (f"{PFS}/attention/dwarf-c.json", put("has_cls", False), "rollout"),
+    (f"{PFS}/examples/dwarf-c.json", put("wave", "start", 7200.0), "field wave"),
+    (f"{PFS}/examples/dwarf-c.json", gap, "flux"),
+    (f"{LAMOST}/examples/obs-dwarf-c.json", gap, "sigma"),
+    (f"{LAMOST}/examples/obs-dwarf-c.json", put("predicted_logg", None), "predicted_logg"),
+    (f"{PFS}/examples/dwarf-c.json", put("ladder", "magnitudes", [20.0, 21.0, 21.0, 23.0]), "ladder.magnitudes"),
+    (f"{PFS}/history.json", put("curves", 0, "model", "nobody"), "curves.0.model"),
+    (f"{PFS}/history.json", put("curves", 0, "presentations", 0, 99999), "curves.0.presentations"),
+    (f"{PFS}/predictions.test.json", put("predicted", "ridge", 0, 9.0), "value"),
+]
+
+
+@pytest.mark.parametrize(("path", "change", "field"), BROKEN, ids=[f"{i}-{b[2]}" for i, b in enumerate(BROKEN)])
+def test_each_check(path: str, change: Callable[[dict[str, Any]], None], field: str, results_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    content = json.loads((root / path).read_text())
+    change(content)
+    raw = json.dumps(content).encode()
+    (root / path).write_bytes(raw)
+    if path != "index.json":
+        index = json.loads((root / "index.json").read_text())
+        entry = next(e for e in index["files"] if e["path"] == path)
+        entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
+        (root / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput) as caught:
+        checks.run_all(Results.load(root))
+    sentence = str(caught.value)
+    assert field in sentence, sentence
+    assert "\n" not in sentence
+    assert ".json" in sentence
+    assert sentence.endswith(".")
+
+
+def test_a_run_without_its_record(results_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    index = json.loads((root / "index.json").read_text())
+    index["files"] = [e for e in index["files"] if e["path"] != f"{LAMOST}/run.json"]
+    (root / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput, match="specvit-test-lamost/run.json"):
+        checks.run_all(Results.load(root))
+
+
+def test_a_file_in_the_wrong_place(results_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    index = json.loads((root / "index.json").read_text())
+    entry = next(e for e in index["files"] if e["path"] == "interpolation.json")
+    entry["path"] = "grid/interpolation.json"
+    (root / "grid").mkdir()
+    (root / "interpolation.json").rename(root / "grid" / "interpolation.json")
+    (root / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput, match=r"files\.\d+\.path"):
+        checks.run_all(Results.load(root))
+
+
+def test_every_check_is_run_and_says_what_it_checks() -> None:
+    named = {name for name in vars(checks) if name.startswith("check_")}
+    assert {check.__name__ for check in checks.CHECKS} == named
+    assert all(check.__doc__ for check in checks.CHECKS)
+
+
+def test_definitions_of_the_metrics() -> None:
+    derived = checks.derive(np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.5, 2.0, 3.0, 3.0]))
+    assert derived["bias"] == pytest.approx(-0.125)
+    assert derived["mae"] == pytest.approx(0.375)
+    assert derived["rmse"] == pytest.approx(np.sqrt(1.25 / 4))
+    assert derived["r2"] == pytest.approx(1 - 1.25 / 5)
+    assert derived["nmad"] == pytest.approx(1.4826 * 0.25)
