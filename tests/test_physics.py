@@ -169,7 +169,8 @@ def test_labels_fill_the_prior(pfs: Simulator) -> None:
     labels = pfs.draw_labels(20_000, generator(1, "prior"))
     for i, name in enumerate(AXES):
         lo, hi = getattr(pfs.prior, name)
-        assert lo <= float(labels[:, i].min()) and float(labels[:, i].max()) <= hi
+        assert lo <= float(labels[:, i].min())
+        assert float(labels[:, i].max()) <= hi
         assert float(labels[:, i].mean()) == pytest.approx((lo + hi) / 2, abs=0.02 * (hi - lo))
 
 
@@ -181,7 +182,8 @@ def test_a_prior_that_leaves_the_grid_is_refused(grid: SpectralGrid) -> None:
 
 def test_shared_noise_is_unit_normal_and_reproducible() -> None:
     z = noise.normals(7, 200_000)
-    assert abs(z.mean()) < 0.01 and z.std() == pytest.approx(1, abs=0.01)
+    assert abs(z.mean()) < 0.01
+    assert z.std() == pytest.approx(1, abs=0.01)
     np.testing.assert_array_equal(z[:10], noise.normals(7, 10))
     assert not np.array_equal(noise.normals(8, 10), z[:10])
 
@@ -202,7 +204,9 @@ def test_resampling_keeps_flux_and_information() -> None:
 
 def test_air_to_vacuum() -> None:
     """Ca II triplet, air and vacuum wavelengths of the NIST database."""
-    np.testing.assert_allclose(vacuum_from_air(np.array([8498.02, 8542.09, 8662.14])), [8500.35, 8544.44, 8664.52], atol=0.02)
+    np.testing.assert_allclose(
+        vacuum_from_air(np.array([8498.02, 8542.09, 8662.14])), [8500.35, 8544.44, 8664.52], atol=0.02
+    )
 
 
 @pytest.mark.parametrize("damage", ["missing", "shape", "empty"])

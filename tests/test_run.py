@@ -1,0 +1,76 @@
+"""The whole chain at a tiny size: train, evaluate, export, build; and the backend's bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from model import cli
+from model.config import run_config
+from model.pipeline import smaller
+from model.provenance import config_sha256, flat
+from site_builder import cli as site_cli
+from site_builder.results import Results
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.mark.slow
+def test_the_whole_chain_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``run`` makes a results folder that the builder accepts; a second call continues, not repeats."""
+    out, runs, weights = tmp_path / "results", tmp_path / "runs", tmp_path / "weights"
+    arguments = ["run", "--preset", "specvit-nano", "--scale-down", "40", "--out", str(out), "--runs", str(runs)]
+    assert cli.main([*arguments, "--weights", str(weights)]) == 0
+    results = Results.load(out)
+    assert results.main.id == "specvit-nano-pfs-mr"
+    assert {p.name for p in weights.glob("*.safetensors")} == {
+        "specvit-nano-pfs-mr.safetensors",
+        "specvit-nano-lamost.safetensors",
+    }
+    steps = {p: p.read_bytes() for p in sorted(runs.rglob("*.ckpt"))}
+    assert len(steps) == 4
+    first = json.loads((out / "runs/specvit-nano-pfs-mr/predictions.test.json").read_text())
+    assert cli.main(arguments) == 0
+    assert {p: p.read_bytes() for p in sorted(runs.rglob("*.ckpt"))} == steps
+    again = json.loads((out / "runs/specvit-nano-pfs-mr/predictions.test.json").read_text())
+    assert again["predicted"] == first["predicted"]
+    assert again["sigma"] == first["sigma"]
+    assert site_cli.main(["--results", str(out), "--out", str(tmp_path / "site")]) == 0
+    assert (tmp_path / "site" / "index.html").exists()
+    capsys.readouterr()
+
+
+def command(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """``python -m model ARGUMENTS`` in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-m", "model", *arguments], capture_output=True, text=True, cwd=ROOT
+    )
+
+
+def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    result = command("train", "--preset", "specvit-xl")
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert (
+        result.stderr
+        == "error: --preset: specvit-xl is not known; choose one of specvit-s, specvit-ti, specvit-nano.\n"
+    )
+
+
+def test_run_replaces_only_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    assert cli.main(["run", "--out", str(tmp_path)]) == 2
+    assert "holds something else than results" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == ["thesis.tex"]
+
+
+def test_configurations_are_told_apart_by_their_hash() -> None:
+    base = run_config("specvit-ti", "pfs-mr")
+    assert config_sha256(base) == config_sha256(run_config("specvit-ti", "pfs-mr"))
+    others = [run_config("specvit-ti", "lamost"), run_config("specvit-ti", "pfs-mr", 1), smaller(base, 2)]
+    assert len({config_sha256(c) for c in [base, *others]}) == 4
+    assert flat(base)["vit.patch_size"] == 256
+    assert flat(base)["training.learning_rate"] == 1e-3
