@@ -1,7 +1,5 @@
 """Evaluates trained runs and writes the results folder through the contract, all or nothing."""
 
-import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -19,7 +17,7 @@ from model.surveys import lamost
 from model.train import Trainer, curve, predict
 from model.vit import Network
 from site_builder.contract import BadInput, write_file, write_index
-from site_builder.contract.io import swap_folder
+from site_builder.contract.io import replacing_folder
 from site_builder.contract.schema import (
     ContractFile,
     HistoryFile,
@@ -262,12 +260,7 @@ def export(pipelines: list[Pipeline], out: Path, command: str, weights: Path | N
         BadInput: ``out`` holds something else than results, or cannot be written.
     """
     check_results_folder(out)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temp = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}."))
-    except OSError as error:
-        raise BadInput(f"--out {out} cannot be written ({error.strerror}); choose another folder.") from None
-    try:
+    with replacing_folder(out) as temp:
         runs = [RunExport(p, temp, command) for p in pipelines]
         entries = [e for run in runs for e in run.export()]
         first = runs[0]
@@ -276,9 +269,6 @@ def export(pipelines: list[Pipeline], out: Path, command: str, weights: Path | N
         entries.append(write_file(temp, "interpolation.json", interpolation))
         entries.sort(key=lambda e: e.path)
         write_index(temp, Index(main_run=first.config.run_id, files=entries))
-        swap_folder(temp, out)
-    finally:
-        shutil.rmtree(temp, ignore_errors=True)
     if weights is None:
         return
     for run in runs:

@@ -9,14 +9,13 @@ import hashlib
 import io
 import json
 import os
-import shutil
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from site_builder import design
 from site_builder.contract import BadInput
+from site_builder.contract.io import replacing_folder
 
 MARKER = ".specvit-site"
 ROOT = Path(__file__).resolve().parent.parent
@@ -103,7 +102,11 @@ def check_out(out: Path) -> None:
             "choose an empty or new folder."
         )
     parent = next(p for p in [out.parent, *out.parent.parents] if p.exists())
-    if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK) or (out.exists() and not os.access(out, os.W_OK)):
+    if (
+        not parent.is_dir()
+        or not os.access(parent, os.W_OK | os.X_OK)
+        or (out.exists() and not os.access(out, os.W_OK))
+    ):
         raise BadInput(f"--out {out} cannot be written; choose a folder that you may write to.")
 
 
@@ -114,34 +117,9 @@ def write_site(out: Path, files: Mapping[str, bytes]) -> None:
         BadInput: the folder cannot be written; the old site is untouched.
     """
     check_out(out)
-    out = Path(os.path.abspath(out))
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temp = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.new-"))
-        try:
-            for path in sorted(files):
-                target = temp / path
-                target.parent.mkdir(parents=True, exist_ok=True)
-                target.write_bytes(files[path])
-            (temp / MARKER).write_text("This folder is written by build.py and replaced as a whole.\n")
-            os.chmod(temp, 0o755)
-            _swap(temp, out)
-        finally:
-            shutil.rmtree(temp, ignore_errors=True)
-    except OSError as error:
-        raise BadInput(f"--out {out} cannot be written ({error.strerror}); choose another folder.") from None
-
-
-def _swap(new: Path, out: Path) -> None:
-    """Two renames; if the second fails the first is undone."""
-    if not out.exists():
-        os.rename(new, out)
-        return
-    old = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.old-"))
-    os.rename(out, old)
-    try:
-        os.rename(new, out)
-    except OSError:
-        os.rename(old, out)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+    with replacing_folder(out) as temp:
+        for path in sorted(files):
+            target = temp / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(files[path])
+        (temp / MARKER).write_text("This folder is written by build.py and replaced as a whole.\n")

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from site_builder.contract import BadInput, read_file, write_file, write_index
-from site_builder.contract.io import dumps, read_index, swap_folder, write_atomic
+from site_builder.contract.io import dumps, read_index, replacing_folder, write_atomic
 from site_builder.contract.schema import (
     AttentionFile,
     ExampleFile,
@@ -203,12 +203,19 @@ def test_writing_is_atomic(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_swapping_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    old, new = tmp_path / "results", tmp_path / "temp"
-    for folder, text in ((old, "old"), (new, "new")):
-        folder.mkdir()
-        (folder / "file").write_text(text)
-    real, calls = os.replace, []
+def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out = tmp_path / "results"
+
+    def write(text: str) -> None:
+        with replacing_folder(out) as temp:
+            (temp / "file").write_text(text)
+            if text == "bad":
+                raise BadInput("the block itself fails")
+
+    write("old")
+    with pytest.raises(BadInput, match="the block itself fails"):
+        write("bad")
+    real, calls = os.rename, []
 
     def second_fails(a: Path, b: Path) -> None:
         calls.append(a)
@@ -216,10 +223,10 @@ def test_swapping_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
             raise OSError(13, "Permission denied")
         real(a, b)
 
-    monkeypatch.setattr(os, "replace", second_fails)
+    monkeypatch.setattr(os, "rename", second_fails)
     with pytest.raises(BadInput, match="Permission denied"):
-        swap_folder(new, old)
-    assert (old / "file").read_text() == "old"
-    swap_folder(new, old)
-    assert (old / "file").read_text() == "new"
-    assert list(tmp_path.iterdir()) == [old]
+        write("new")
+    assert (out / "file").read_text() == "old"
+    write("new")
+    assert (out / "file").read_text() == "new"
+    assert list(tmp_path.iterdir()) == [out]

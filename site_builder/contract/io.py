@@ -5,6 +5,8 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -39,28 +41,39 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise BadInput(f"{path} cannot be written ({error.strerror}); choose a folder that you may write to.") from None
 
 
-def swap_folder(new: Path, out: Path) -> None:
-    """Put the finished folder ``new`` (on the same file system) in the place of ``out``.
+@contextmanager
+def replacing_folder(out: Path) -> Iterator[Path]:
+    """A new folder beside ``out`` that takes its place if the block ends well, and vanishes if it does not.
 
-    The old folder is moved aside first and put back if the second move fails.
+    The old folder is moved aside by one rename and back by another if the new one cannot follow, so that a
+    reader sees the old folder or the whole new one.
 
     Raises:
-        BadInput: the folders cannot be moved.
+        BadInput: the folder cannot be written; the old one is as it was.
     """
-    old = out.with_name(f".{out.name}.old-{os.getpid()}")
+    out = Path(os.path.abspath(out))
+    temp: Path | None = None
     try:
-        os.chmod(new, 0o755)
-        if out.exists():
-            os.replace(out, old)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        temp = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.new-"))
+        yield temp
+        os.chmod(temp, 0o755)
+        old = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.old-")) if out.exists() else None
+        if old is not None:
+            os.rename(out, old)
         try:
-            os.replace(new, out)
+            os.rename(temp, out)
         except OSError:
-            if old.exists():
-                os.replace(old, out)
+            if old is not None:
+                os.rename(old, out)
             raise
+        if old is not None:
+            shutil.rmtree(old, ignore_errors=True)
     except OSError as error:
-        raise BadInput(f"{out} cannot be replaced ({error.strerror}); choose a folder that you may write to.") from None
-    shutil.rmtree(old, ignore_errors=True)
+        raise BadInput(f"--out {out} cannot be written ({error.strerror}); choose another folder.") from None
+    finally:
+        if temp is not None:
+            shutil.rmtree(temp, ignore_errors=True)
 
 
 def dumps(value: object) -> bytes:
