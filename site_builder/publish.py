@@ -50,6 +50,7 @@ class Site:
         self.base_url = base_url.rstrip("/") + "/" if base_url else None
         self.assets = load_assets(static)
         self.assets_folder = f"assets/{_digest(self.assets)}"
+        self.shared: dict[str, Any] = {}  # what several pages show and one of them has made
         self.files: dict[str, bytes] = {f"{self.assets_folder}/{p}": b for p, b in self.assets.items()}
 
     def asset(self, path: str) -> str:

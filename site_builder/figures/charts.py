@@ -6,7 +6,7 @@ import numpy as np
 
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
-from site_builder.figures.svg import Draw
+from site_builder.figures.svg import Draw, plain_log
 from site_builder.results import Row, RunResults
 
 
@@ -16,6 +16,7 @@ PANELS = (52, 10, 32, 48)
 CLASSES = (86, 12, 40, 48)
 CLASSES_NARROW = (80, 10, 66, 48)
 PLAIN = (52, 12, 36, 48)
+PLAIN_TALL = (52, 12, 78, 48)
 
 
 def spread_labels(values: list[float], gap: float) -> list[float]:
@@ -266,6 +267,7 @@ def training(run: RunResults) -> Draw:
             ax.plot(curve.presentations, curve.val_r2, **style, label=run.model(curve.model).title)
         ax.set_xscale("log")
         ax.minorticks_off()
+        ax.xaxis.set_major_formatter(plain_log)
         top = max(max(c.val_r2) for c in history.curves)
         ax.set_ylim(max(-0.05, min(min(c.val_r2) for c in history.curves)), min(1.0, top * 1.12))
         ax.set_xlabel("Spectra shown, each with fresh noise")
@@ -291,7 +293,8 @@ def cost(run: RunResults, set_name: str) -> Draw:
                         ha="center", color=style["color"], fontsize=12.5)
         ax.set_xscale("log")
         ax.margins(x=0.18, y=0.2)
-        ax.xaxis.set_major_formatter(lambda x, _: f"{x:g}")
+        ax.minorticks_off()
+        ax.xaxis.set_major_formatter(plain_log)
         ax.set_xlabel("Training time on the machine of the run (minutes)")
         title_axis(ax, "R² on the test set")
 

@@ -6,7 +6,7 @@ import numpy as np
 
 from site_builder.contract.schema import ExampleFile
 from site_builder.design import paint
-from site_builder.figures.svg import Draw, decimate
+from site_builder.figures.svg import Draw, decimate, plain_log
 from site_builder.lines import load
 from site_builder.stars import column, wavelengths
 
@@ -69,13 +69,16 @@ def noise_model(wave: np.ndarray, star: np.ndarray, sky: np.ndarray | None, back
         ax = figure.add_subplot()
         for values, token, text in ((background, "sky", labels[0]), (star, "accent", labels[1])):
             x, y = decimate(wave, values, 240 if narrow else 560)
-            ax.plot(x, y, color=paint(token), linewidth=0.9)
-            ax.annotate(text, (wave[0], float(np.median(values[: max(4, len(values) // 8)]))), xytext=(4, 10), textcoords="offset points", color=paint(token), fontsize=12.5)
+            ax.plot(x, y, color=paint(token), linewidth=0.9, label=text)
+        ax.legend(loc="lower left" if narrow else "lower right", bbox_to_anchor=(0, 1.0) if narrow else (1, 1.0), ncols=1 if narrow else 2,
+                  borderaxespad=0.2)
         ax.set_yscale("log")
+        ax.minorticks_off()
+        ax.yaxis.set_major_formatter(plain_log)
         ax.set_xlim(wave[0], wave[-1])
         if narrow:
             ax.set_xticks([7200, 7800, 8400])
         ax.set_xlabel("Wavelength in vacuum (Å)")
-        ax.set_title("Variance per pixel and exposure (electrons²)", loc="left", pad=10)
+        ax.set_title("Variance per pixel and exposure (electrons²)", loc="left", pad=52 if narrow else 10)
 
     return draw

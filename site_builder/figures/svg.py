@@ -33,6 +33,16 @@ class FigureSvg:
     address: str
 
 
+def plain_log(value: float, _: object = None) -> str:
+    """Tick label of a logarithmic axis without mathematical markup: 0.1, 1, 10, 1000, 10⁵."""
+    exponent = round(float(np.log10(value))) if value > 0 else 0
+    if exponent < 4:
+        return f"{value:g}"
+    mantissa = value / 10**exponent
+    power = "10" + str(exponent).translate(str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return power if abs(mantissa - 1) < 1e-9 else f"{mantissa:g}×{power}"
+
+
 @cache
 def _style() -> dict[str, Any]:
     ink, soft = paint("ink-2"), paint("rule-strong")
@@ -69,28 +79,30 @@ def _style() -> dict[str, Any]:
         "path.simplify_threshold": 0.3,
         "axes.formatter.use_mathtext": False,
         "axes.unicode_minus": True,
+        "axes.titley": 1.0,  # else every title is placed by measuring all labels
     }
 
 
 Draw = Callable[[Any, bool], None]
 
 
-# Pixels left free at the left, right, top and bottom of the axes.
+# Pixels left free at the left, right, top and bottom of the axes. Fixed, because measuring every label
+# (matplotlib's constrained layout) takes as long as drawing, and the page sets them in another font anyway.
 Margins = tuple[int, int, int, int]
+MARGINS: Margins = (62, 14, 30, 48)
 
 
-def _draw(draw: Draw, size: tuple[int, int], narrow: bool, margins: Margins | None) -> str:
+def _draw(draw: Draw, size: tuple[int, int], narrow: bool, margins: Margins) -> str:
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
     with matplotlib.rc_context(_style()):
-        figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI, layout="constrained" if margins is None else None)
+        figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
         draw(figure, narrow)
-        if margins is not None:
-            left, right, top, bottom = margins
-            width, height = size
-            figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
+        left, right, top, bottom = margins
+        width, height = size
+        figure.subplots_adjust(left / width, bottom / height, 1 - right / width, 1 - top / height)
         buffer = io.StringIO()
         FigureCanvasSVG(figure).print_svg(buffer, metadata={"Date": None, "Creator": None})
     return buffer.getvalue()
@@ -103,7 +115,7 @@ def draw_figure(
     draw: Draw,
     wide: tuple[int, int] = WIDE,
     narrow: tuple[int, int] = NARROW,
-    margins: Margins | None = None,
+    margins: Margins = MARGINS,
     narrow_margins: Margins | None = None,
 ) -> FigureSvg:
     """Draw a figure for both widths and publish it as ``data/figures/<name>.svg``.
@@ -113,8 +125,7 @@ def draw_figure(
         title: what the figure shows, for readers who cannot see it (no results in it).
         draw: called with a matplotlib Figure and ``narrow``; adds axes and draws.
         wide, narrow: sizes in CSS pixels.
-        margins, narrow_margins: pixels around the axes; None lets matplotlib measure every label, which takes
-            as long as drawing (the narrow ones default to the wide ones).
+        margins, narrow_margins: pixels around the axes (the narrow ones default to the wide ones).
     """
     big = clean_svg(_draw(draw, wide, False, margins), f"{name}-w")
     small = clean_svg(_draw(draw, narrow, True, narrow_margins or margins), f"{name}-n")

@@ -7,11 +7,10 @@ from markupsafe import Markup
 
 from site_builder import findings, tables
 from site_builder.contract.schema import ExampleFile
-from site_builder.figures import charts, plate, series, spectra
-from site_builder.figures.svg import draw_figure
+from site_builder.figures import plate, series, spectra
 from site_builder.markup import line_names, wave_ticks
 from site_builder.pages.base import Page
-from site_builder.pages.shared import brightness_label
+from site_builder.pages.shared import brightness_figure
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, RunResults
 
@@ -100,9 +99,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "ways": WAYS,
         "plate": rows,
         "scale": scale,
-        "figure_curve": draw_figure(
-            site, "story", "R² of every model against brightness", charts.curves(run, curve.name, slice_name, "r2", "R² of log g", brightness_label(slice_name)), (960, 480), margins=charts.CURVES
-        ),
+        "figure_curve": brightness_figure(site, run),
         "csv": tables.metrics_csv(site, run, curve.name, slice_name),
         "metrics_path": run.file(f"metrics.{curve.name}.json"),
         "curve_own": run.row(curve.name, run.specvit.name),

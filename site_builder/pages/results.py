@@ -6,7 +6,7 @@ from site_builder import findings, tables
 from site_builder.figures import charts, interactive, series
 from site_builder.figures.svg import FigureSvg, draw_figure
 from site_builder.pages.base import Page
-from site_builder.pages.shared import brightness_label, plots_setup
+from site_builder.pages.shared import brightness_figure, brightness_label, plots_setup
 from site_builder.publish import Site
 from site_builder.results import Results, RunResults
 
@@ -31,7 +31,7 @@ def _figures(run: RunResults, set_name: str, curve: str, site: Site) -> tuple[di
     slice_name = series.brightness_slice(run, curve)
     x, two = brightness_label(slice_name), _two_models(run)
     static = {
-        "curve": draw_figure(site, "r2-brightness", "R² of every model against brightness", charts.curves(run, curve, slice_name, "r2", "R² of log g", x), (960, 470), margins=charts.CURVES),
+        "curve": brightness_figure(site, run),
         "scatter": draw_figure(site, "predicted-true", "Predicted against true log g", charts.predicted_true(run, set_name, two, "True log g (dex)"), (960, 500), (380, 400), charts.PANELS),
         "classes": draw_figure(site, "mae-classes", "Mean absolute error by star class", charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)"), (960, 400), (380, 430), charts.CLASSES, charts.CLASSES_NARROW),
         "residuals": draw_figure(site, "residuals", "Residuals against log g, Teff and [M/H]", charts.residuals(run, set_name, two), (960, 380), (380, 760), charts.PANELS),

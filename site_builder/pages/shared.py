@@ -2,8 +2,12 @@
 
 from typing import Any
 
+from site_builder import findings
 from site_builder.design import stand_ins
+from site_builder.figures import charts, series
+from site_builder.figures.svg import FigureSvg, draw_figure
 from site_builder.publish import Site
+from site_builder.results import RunResults
 
 
 def plots_setup(site: Site) -> dict[str, Any]:
@@ -16,3 +20,16 @@ def brightness_label(slice_name: str) -> str:
     if slice_name == "magnitude":
         return "Magnitude"
     return "SNR per pixel"
+
+
+def brightness_figure(site: Site, run: RunResults) -> FigureSvg:
+    """R2 of every model against brightness: on the home page and on that of the results, drawn once."""
+    key = f"brightness {run.name}"
+    if key not in site.shared:
+        curve = findings.curve_set(run).name
+        slice_name = series.brightness_slice(run, curve)
+        drawing = charts.curves(run, curve, slice_name, "r2", "R² of log g", brightness_label(slice_name))
+        title = "R² of every model against brightness"
+        site.shared[key] = draw_figure(site, "r2-brightness", title, drawing, (960, 480), margins=charts.CURVES)
+    figure: FigureSvg = site.shared[key]
+    return figure
