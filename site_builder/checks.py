@@ -126,7 +126,9 @@ def check_sets(results: Results) -> None:
         for name, table in run.predictions.items():
             path = run.file(f"predictions.{name}.json")
             if len(table.logg) != declared[name]:
-                _refuse(results, path, "logg", f"has {len(table.logg)} entries where run.json says n is {declared[name]}")
+                _refuse(
+                    results, path, "logg", f"has {len(table.logg)} entries where run.json says n is {declared[name]}"
+                )
             if set(table.predicted) != models:
                 _refuse(results, path, "predicted", "does not hold exactly the models of run.json")
             if not set(table.sigma) <= models:
@@ -196,11 +198,19 @@ def check_metrics(results: Results) -> None:
     for run, name, path in _metric_files(results):
         table = run.predictions[name]
         rows = run.metrics[name].rows
-        last = {s: max((r.hi for r in rows if r.slice == s and r.hi is not None), default=None) for s in ("magnitude", "snr", "teff", "mh")}
+        last = {
+            s: max((r.hi for r in rows if r.slice == s and r.hi is not None), default=None)
+            for s in ("magnitude", "snr", "teff", "mh")
+        }
         for i, row in enumerate(rows):
             mask = _mask(row, table, row.hi is not None and row.hi == last.get(row.slice))
             if mask is None:
-                _refuse(results, path, f"rows.{i}.slice", f"is {row.slice!r}, which the predictions or the edges do not allow")
+                _refuse(
+                    results,
+                    path,
+                    f"rows.{i}.slice",
+                    f"is {row.slice!r}, which the predictions or the edges do not allow",
+                )
             _compare(results, path, i, row, table, mask)
 
 
@@ -272,7 +282,9 @@ def check_examples(results: Results) -> None:
 def _example_fields(results: Results, path: str, star: ExampleFile) -> None:
     if star.origin == "synthetic":
         if None in star.flux or star.sigma is not None:
-            _refuse(results, path, "flux", "of a synthetic star has gaps, or a sigma; it must be the noise-free spectrum")
+            _refuse(
+                results, path, "flux", "of a synthetic star has gaps, or a sigma; it must be the noise-free spectrum"
+            )
         return
     if star.sigma is None or star.predicted_logg is None or star.predicted_sigma is None:
         _refuse(results, path, "sigma", "or predicted_logg or predicted_sigma is missing for an observed star")

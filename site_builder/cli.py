@@ -14,9 +14,15 @@ from site_builder.results import Results
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(prog="build.py", description="Build the SpecViT results site.")
-    p.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR", help="exported results (default: results/)")
-    p.add_argument("--out", type=Path, default=Path("public"), metavar="DIR", help="folder of the site (default: public)")
-    p.add_argument("--base-url", metavar="URL", help="address of the site: adds canonical links, sitemap, social card links")
+    p.add_argument(
+        "--results", type=Path, default=ROOT / "results", metavar="DIR", help="exported results (default: results/)"
+    )
+    p.add_argument(
+        "--out", type=Path, default=Path("public"), metavar="DIR", help="folder of the site (default: public)"
+    )
+    p.add_argument(
+        "--base-url", metavar="URL", help="address of the site: adds canonical links, sitemap, social card links"
+    )
     p.add_argument("--check", action="store_true", help="validate, check and render, but write nothing")
     p.add_argument("--serve", action="store_true", help="after the build, serve the site on this computer")
     p.add_argument("--port", type=int, default=8000, help="port of --serve (default: 8000; 0 takes a free one)")
@@ -34,8 +40,16 @@ def check_base_url(url: str | None) -> None:
     if url is None:
         return
     parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment or set(url) & set(" \"'<>"):
-        raise BadInput(f"--base-url {url} is not an address like https://name.github.io/specvit/; give one with http(s).")
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.netloc
+        or parts.query
+        or parts.fragment
+        or set(url) & set(" \"'<>")
+    ):
+        raise BadInput(
+            f"--base-url {url} is not an address like https://name.github.io/specvit/; give one with http(s)."
+        )
 
 
 def build(results_dir: Path, base_url: str | None = None) -> dict[str, bytes]:

@@ -104,13 +104,17 @@ def _paths(thing: Quantity | Measured | Row | str) -> tuple[str, ...]:
 def render_page(page: Page, pages: Sequence[Page], results: Results, site: Site, context: dict[str, Any]) -> bytes:
     """One page as UTF-8 HTML."""
     sources = Sources(results)
-    text = environment().get_template(page.template).render(
-        page=page,
-        pages=pages,
-        results=results,
-        site=site,
-        sources=sources,
-        source_mark=sources.mark,
-        **context,
+    text = (
+        environment()
+        .get_template(page.template)
+        .render(
+            page=page,
+            pages=pages,
+            results=results,
+            site=site,
+            sources=sources,
+            source_mark=sources.mark,
+            **context,
+        )
     )
     return text.encode()

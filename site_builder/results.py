@@ -68,6 +68,7 @@ class Measured:
 
     @property
     def paths(self) -> tuple[str, ...]:
+        """Contract files that the value comes from."""
         return self.value.paths
 
     def above(self, other: "Measured") -> bool:

@@ -54,14 +54,19 @@ def json_ld(results: Results, site: Site) -> dict[str, Any]:
     creator = {"@type": "Organization", "name": citation.author}
     newest = max(file.provenance.created for file in results.files.values())
     distribution = [
-        {"@type": "DataDownload", "encodingFormat": "application/json", "contentUrl": site.absolute(PUBLISHED_BELOW + path) or PUBLISHED_BELOW + path}
+        {
+            "@type": "DataDownload",
+            "encodingFormat": "application/json",
+            "contentUrl": site.absolute(PUBLISHED_BELOW + path) or PUBLISHED_BELOW + path,
+        }
         for path in results.files
         if path.endswith(("run.json",)) or "/metrics." in path or "/predictions." in path
     ]
     dataset = {
         "@type": "Dataset",
         "name": "SpecViT results: log g of synthetic and observed stellar spectra",
-        "description": "Predictions, metrics with bootstrap intervals, training curves and attention weights of SpecViT and its baselines, with provenance.",
+        "description": "Predictions, metrics with bootstrap intervals, training curves and attention weights of "
+        "SpecViT and its baselines, with provenance.",
         "license": "https://creativecommons.org/licenses/by/4.0/",
         "creator": creator,
         "version": citation.version,
@@ -69,7 +74,13 @@ def json_ld(results: Results, site: Site) -> dict[str, Any]:
         "variableMeasured": ["log g", "standard deviation of log g"],
         "distribution": distribution,
     }
-    software = {"@type": "SoftwareSourceCode", "name": citation.title, "author": creator, "version": citation.version, "programmingLanguage": "Python"}
+    software = {
+        "@type": "SoftwareSourceCode",
+        "name": citation.title,
+        "author": creator,
+        "version": citation.version,
+        "programmingLanguage": "Python",
+    }
     if site.base_url:
         dataset["url"] = site.base_url
     return json.loads(json.dumps({"@context": "https://schema.org", "@graph": [dataset, software]}))

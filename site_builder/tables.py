@@ -31,7 +31,17 @@ def history_csv(site: Site, run: RunResults) -> str:
 
 def cost_csv(site: Site, run: RunResults, set_name: str) -> str:
     """Cost and overall R2 of every model; returns the address."""
-    header = ["model", "n_parameters", "n_spectra", "train_seconds", "inference_ms_1", "inference_ms_256", "r2", "r2_lo", "r2_hi"]
+    header = [
+        "model",
+        "n_parameters",
+        "n_spectra",
+        "train_seconds",
+        "inference_ms_1",
+        "inference_ms_256",
+        "r2",
+        "r2_lo",
+        "r2_hi",
+    ]
     rows = []
     for m in run.run.models:
         row = run.row(set_name, m.name)
@@ -51,4 +61,6 @@ def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
         columns["magnitude"] = table.magnitude
     columns |= {f"{model}_logg": values for model, values in table.predicted.items()}
     columns |= {f"{model}_sigma": values for model, values in table.sigma.items()}
-    return site.publish_csv(f"tables/{run.name}.{set_name}.predictions.csv", list(columns), zip(*columns.values(), strict=True))
+    return site.publish_csv(
+        f"tables/{run.name}.{set_name}.predictions.csv", list(columns), zip(*columns.values(), strict=True)
+    )

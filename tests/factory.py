@@ -5,6 +5,7 @@ synthetic set, and a run on ``lamost`` with a synthetic and an observed set.
 """
 
 import hashlib
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,13 @@ from site_builder.contract.schema import (
     WaveAxis,
 )
 
-MODELS = (("specvit-test", "specvit", 0.45), ("mlp", "mlp", 0.5), ("lightgbm", "lightgbm", 0.65), ("ridge", "ridge", 0.75), ("mean", "mean", 1.15))
+MODELS = (
+    ("specvit-test", "specvit", 0.45),
+    ("mlp", "mlp", 0.5),
+    ("lightgbm", "lightgbm", 0.65),
+    ("ridge", "ridge", 0.75),
+    ("mean", "mean", 1.15),
+)
 CLASSES = ("giant", "subgiant", "dwarf")
 
 
@@ -71,7 +78,9 @@ def _interval(value: float, spread: float, top: float = np.inf) -> Interval:
     return Interval(value=round(value, 6), lo=round(value - spread, 6), hi=round(min(value + spread, top), 6))
 
 
-def metric_row(model: str, part: dict[str, Any], mask: np.ndarray, slice_name: str, label: str, lo: float | None, hi: float | None) -> MetricRow:
+def metric_row(
+    model: str, part: dict[str, Any], mask: np.ndarray, slice_name: str, label: str, lo: float | None, hi: float | None
+) -> MetricRow:
     """Metrics of one slice, by their definitions; the intervals are made up around them."""
     t, p = np.asarray(part["logg"])[mask], np.asarray(part["predicted"][model])[mask]
     d = p - t
@@ -98,7 +107,7 @@ def metric_row(model: str, part: dict[str, Any], mask: np.ndarray, slice_name: s
 
 def _bins(values: np.ndarray, edges: np.ndarray) -> list[tuple[float, float, np.ndarray]]:
     out = []
-    for i, (lo, hi) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (lo, hi) in enumerate(pairwise(edges)):
         last = i == len(edges) - 2
         out.append((float(lo), float(hi), (values >= lo) & ((values <= hi) if last else (values < hi))))
     return out
@@ -120,7 +129,9 @@ def metric_rows(part: dict[str, Any], fine: bool) -> list[MetricRow]:
             rows.append(metric_row(model, part, mask, "class", name, None, None))
         for lo, hi, mask in _bins(key, edges):
             if mask.sum() > 2:
-                rows.append(metric_row(model, part, mask, "magnitude" if magnitude else "snr", f"{lo:g}-{hi:g}", lo, hi))
+                rows.append(
+                    metric_row(model, part, mask, "magnitude" if magnitude else "snr", f"{lo:g}-{hi:g}", lo, hi)
+                )
         for name, cuts in (("teff", np.arange(3750, 6001, 750)), ("mh", np.array([-2.5, -1.5, -0.5, 0.75]))):
             for lo, hi, mask in _bins(np.asarray(part[name]), cuts):
                 if mask.sum() > 2:
@@ -138,7 +149,9 @@ def star_set(rng: np.random.Generator, n: int, observed: bool) -> dict[str, Any]
     for name, family, spread in MODELS:
         noise = rng.normal(0, 1, n) * spread * np.minimum(scale, 2.2) * 0.7
         shrink = np.clip(spread * scale * 0.3, 0, 1)
-        value = np.full(n, 3.0) if family == "mean" else logg + shrink * (3 - logg) + noise * (1 - shrink) + 0.1 * observed
+        value = (
+            np.full(n, 3.0) if family == "mean" else logg + shrink * (3 - logg) + noise * (1 - shrink) + 0.1 * observed
+        )
         predicted[name] = value.round(4).tolist()
         if family in ("specvit", "mlp"):
             sigma[name] = (spread * np.minimum(scale, 2.2) * 0.8).round(4).tolist()
@@ -168,13 +181,19 @@ def _softmax(x: np.ndarray) -> np.ndarray:
     return e / e.sum(-1, keepdims=True)
 
 
-def _examples(rng: np.random.Generator, run: str, instrument: InstrumentFile, vit: VitShape) -> list[tuple[str, ContractFile]]:
+def _examples(
+    rng: np.random.Generator, run: str, instrument: InstrumentFile, vit: VitShape
+) -> list[tuple[str, ContractFile]]:
     axis = instrument.wave
     grid = axis.start + axis.step * np.arange(axis.n)
     wave = grid if axis.scale == "linear" else 10**grid
     observed = instrument.magnitude_zero is None
     out: list[tuple[str, ContractFile]] = []
-    for name, logg, teff, mh in (("giant-a", 1.4, 4200.0, -0.4), ("subgiant-b", 3.1, 4900.0, -0.2), ("dwarf-c", 4.5, 5400.0, 0.1)):
+    for name, logg, teff, mh in (
+        ("giant-a", 1.4, 4200.0, -0.4),
+        ("subgiant-b", 3.1, 4900.0, -0.2),
+        ("dwarf-c", 4.5, 5400.0, 0.1),
+    ):
         flux = flux_of(wave, logg, mh)
         noisy = flux + rng.normal(0, 0.02, axis.n)
         seeds, magnitudes = [1, 2], [20.0, 21.0, 22.0, 23.0]
@@ -233,39 +252,87 @@ def _instrument(observed: bool, n_pixels: int) -> InstrumentFile:
     if observed:
         wave = WaveAxis(scale="log10", start=3.8513, step=0.0958 / n_pixels, n=n_pixels)
         return InstrumentFile(
-            provenance=provenance("specvit-test-lamost"), name="lamost", title="LAMOST (test)", wave=wave, resolution=1800,
-            resolution_note="for tests", magnitude_zero=None, n_exposures=None, exposure_s=None, signal_e=None,
-            background_e2=None, sky_e=None, source="made for tests",
+            provenance=provenance("specvit-test-lamost"),
+            name="lamost",
+            title="LAMOST (test)",
+            wave=wave,
+            resolution=1800,
+            resolution_note="for tests",
+            magnitude_zero=None,
+            n_exposures=None,
+            exposure_s=None,
+            signal_e=None,
+            background_e2=None,
+            sky_e=None,
+            source="made for tests",
         )
     wave = WaveAxis(scale="linear", start=7100.0, step=1750.0 / n_pixels, n=n_pixels)
     sky = (200 + 1500 * (np.arange(n_pixels) % 37 == 0)).astype(float)
     return InstrumentFile(
-        provenance=provenance("specvit-test-pfs-mr"), name="pfs-mr", title="PFS MR (test)", wave=wave, resolution=5000,
-        resolution_note="for tests", magnitude_zero=22.5, n_exposures=12, exposure_s=900, signal_e=[60.0] * n_pixels,
-        background_e2=(sky + 50).tolist(), sky_e=sky.tolist(), source="made for tests",
+        provenance=provenance("specvit-test-pfs-mr"),
+        name="pfs-mr",
+        title="PFS MR (test)",
+        wave=wave,
+        resolution=5000,
+        resolution_note="for tests",
+        magnitude_zero=22.5,
+        n_exposures=12,
+        exposure_s=900,
+        signal_e=[60.0] * n_pixels,
+        background_e2=(sky + 50).tolist(),
+        sky_e=sky.tolist(),
+        source="made for tests",
     )
 
 
 def _run_file(name: str, instrument: str, vit: VitShape, sets: list[SetInfo], observed: bool) -> RunFile:
     training = Training(
-        optimizer="AdamW", learning_rate=1e-3, schedule="cosine", warmup=512, weight_decay=0.05, batch_size=64,
-        presentations=20480, loss="Gaussian negative log-likelihood", precision="float32", seconds=33.0,
+        optimizer="AdamW",
+        learning_rate=1e-3,
+        schedule="cosine",
+        warmup=512,
+        weight_decay=0.05,
+        batch_size=64,
+        presentations=20480,
+        loss="Gaussian negative log-likelihood",
+        precision="float32",
+        seconds=33.0,
     )
     models = [
         ModelInfo(
-            name=model, title={"specvit": "SpecViT test", "mlp": "MLP", "lightgbm": "LightGBM", "ridge": "Ridge", "mean": "Mean"}[family],
-            family=family, description=f"a {family} for tests", n_parameters=10 ** (i + 2), n_spectra=20480,  # type: ignore[arg-type]
-            train_seconds=30.0 + i, inference_ms_1=0.5 + i, inference_ms_256=0.1 + i / 10, has_sigma=family in ("specvit", "mlp"),
+            name=model,
+            title={"specvit": "SpecViT test", "mlp": "MLP", "lightgbm": "LightGBM", "ridge": "Ridge", "mean": "Mean"}[
+                family
+            ],
+            family=family,
+            description=f"a {family} for tests",
+            n_parameters=10 ** (i + 2),
+            n_spectra=20480,  # type: ignore[arg-type]
+            train_seconds=30.0 + i,
+            inference_ms_1=0.5 + i,
+            inference_ms_256=0.1 + i / 10,
+            has_sigma=family in ("specvit", "mlp"),
             training=training if family in ("specvit", "mlp") else None,
         )
         for i, (model, family, _) in enumerate(MODELS)
     ]
     prior = Prior(
-        teff=(3750, 6000), logg=(1, 5), mh=(-2.5, 0.75), magnitude=None if observed else (19.75, 22.75), snr=(5, 120) if observed else None
+        teff=(3750, 6000),
+        logg=(1, 5),
+        mh=(-2.5, 0.75),
+        magnitude=None if observed else (19.75, 22.75),
+        snr=(5, 120) if observed else None,
     )
     return RunFile(
-        provenance=provenance(name), title=f"Test run on {instrument}", preset="specvit-test", instrument=instrument, prior=prior,
-        vit=vit, sets=sets, models=models, config={"seed": 7, "batch_size": 64, "preset": "specvit-test"},
+        provenance=provenance(name),
+        title=f"Test run on {instrument}",
+        preset="specvit-test",
+        instrument=instrument,
+        prior=prior,
+        vit=vit,
+        sets=sets,
+        models=models,
+        config={"seed": 7, "batch_size": 64, "preset": "specvit-test"},
     )
 
 
@@ -274,8 +341,14 @@ def _history(run: str) -> HistoryFile:
     r2 = [0.1, 0.3, 0.5, 0.6, 0.65, 0.67]
     curves = [
         Curve(
-            model=model, presentations=steps, seconds=[float(s) / 700 for s in steps], learning_rate=[1e-3] * 6,
-            train_loss=[1 - x for x in r2], val_loss=[1.02 - x for x in r2], val_r2=r2, val_mae=[0.9 - x / 2 for x in r2],
+            model=model,
+            presentations=steps,
+            seconds=[float(s) / 700 for s in steps],
+            learning_rate=[1e-3] * 6,
+            train_loss=[1 - x for x in r2],
+            val_loss=[1.02 - x for x in r2],
+            val_r2=r2,
+            val_mae=[0.9 - x / 2 for x in r2],
         )
         for model in ("specvit-test", "mlp")
     ]
@@ -285,9 +358,15 @@ def _history(run: str) -> HistoryFile:
 def _set_info(name: str, n: int) -> SetInfo:
     observed = name == "lamost-dr10"
     return SetInfo(
-        name=name, title="Observed test stars" if observed else "Synthetic test set", origin="observed" if observed else "synthetic",
-        survey="LAMOST DR10" if observed else "synthetic", n=n, description="random numbers for tests",
-        label_source="made for tests", credit="made for tests", selection={"all": n + 20, "with labels": n + 5, "in range": n},
+        name=name,
+        title="Observed test stars" if observed else "Synthetic test set",
+        origin="observed" if observed else "synthetic",
+        survey="LAMOST DR10" if observed else "synthetic",
+        n=n,
+        description="random numbers for tests",
+        label_source="made for tests",
+        credit="made for tests",
+        selection={"all": n + 20, "with labels": n + 5, "in range": n},
     )
 
 
@@ -305,21 +384,38 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
     axes = [InterpolationAxis(axis=a, n_nodes=8, median=0.0004, p99=0.004, worst=0.02) for a in ("teff", "logg", "mh")]  # type: ignore[arg-type]
     main = "specvit-test-pfs-mr"
     files.append(("interpolation.json", InterpolationFile(provenance=provenance(main), instrument="pfs-mr", axes=axes)))
-    for observed, run, sets in ((False, main, ["test", "snr-curve"]), (True, "specvit-test-lamost", ["test", "lamost-dr10"])):
+    for observed, run, sets in (
+        (False, main, ["test", "snr-curve"]),
+        (True, "specvit-test-lamost", ["test", "lamost-dr10"]),
+    ):
         instrument = _instrument(observed, n_pixels)
         files.append((f"instruments/{instrument.name}.json", instrument))
         vit = VitShape(
-            n_pixels=n_pixels, patch_size=n_pixels // 16, n_patches=16, width=48, depth=2, heads=3,
-            embedding="per-position", embedding_init="pca", pool="mean" if observed else "cls",
+            n_pixels=n_pixels,
+            patch_size=n_pixels // 16,
+            n_patches=16,
+            width=48,
+            depth=2,
+            heads=3,
+            embedding="per-position",
+            embedding_init="pca",
+            pool="mean" if observed else "cls",
         )
         infos = [_set_info(s, n_stars) for s in sets]
         files.append((f"runs/{run}/run.json", _run_file(run, instrument.name, vit, infos, observed)))
         files.append((f"runs/{run}/history.json", _history(run)))
         for name in sets:
             part = star_set(rng, n_stars, name == "lamost-dr10")
-            files.append((f"runs/{run}/predictions.{name}.json", PredictionsFile(provenance=provenance(run), set=name, **part)))
+            files.append(
+                (f"runs/{run}/predictions.{name}.json", PredictionsFile(provenance=provenance(run), set=name, **part))
+            )
             rows = metric_rows(part, name == "snr-curve")
-            files.append((f"runs/{run}/metrics.{name}.json", MetricsFile(provenance=provenance(run), set=name, bootstrap=100, rows=rows)))
+            files.append(
+                (
+                    f"runs/{run}/metrics.{name}.json",
+                    MetricsFile(provenance=provenance(run), set=name, bootstrap=100, rows=rows),
+                )
+            )
         files.extend(_examples(rng, run, instrument, vit))
     entries = [write_file(root, path, content) for path, content in files]
     write_index(root, Index(main_run=main, files=entries))

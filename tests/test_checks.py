@@ -82,7 +82,19 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (f"{PFS}/run.json", put("models", 0, "family", "cnn"), "specvit"),
     (f"{PFS}/run.json", put("instrument", "hubble"), "instrument"),
     (f"{PFS}/run.json", put("vit", "n_patches", 15), "field vit"),
-    (f"{PFS}/run.json", put("vit", {**{"n_pixels": 32, "patch_size": 2, "n_patches": 16, "width": 48, "depth": 2, "heads": 3}, "embedding": "shared", "embedding_init": "random", "pool": "cls"}), "vit.n_pixels"),
+    (
+        f"{PFS}/run.json",
+        put(
+            "vit",
+            {
+                **{"n_pixels": 32, "patch_size": 2, "n_patches": 16, "width": 48, "depth": 2, "heads": 3},
+                "embedding": "shared",
+                "embedding_init": "random",
+                "pool": "cls",
+            },
+        ),
+        "vit.n_pixels",
+    ),
     (f"{PFS}/run.json", put("sets", 0, "name", "other"), "sets"),
     (f"{PFS}/run.json", put("sets", 0, "survey", "DESI"), "survey"),
     (f"{LAMOST}/examples/obs-dwarf-c.json", put("survey", "synthetic"), "survey"),
@@ -126,7 +138,9 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
 
 
 @pytest.mark.parametrize(("path", "change", "field"), BROKEN, ids=[f"{i}-{b[2]}" for i, b in enumerate(BROKEN)])
-def test_each_check(path: str, change: Callable[[dict[str, Any]], None], field: str, results_dir: Path, tmp_path: Path) -> None:
+def test_each_check(
+    path: str, change: Callable[[dict[str, Any]], None], field: str, results_dir: Path, tmp_path: Path
+) -> None:
     root = tmp_path / "results"
     shutil.copytree(results_dir, root)
     content = json.loads((root / path).read_text())
@@ -153,7 +167,7 @@ def test_a_run_without_its_record(results_dir: Path, tmp_path: Path) -> None:
     index = json.loads((root / "index.json").read_text())
     index["files"] = [e for e in index["files"] if e["path"] != f"{LAMOST}/run.json"]
     (root / "index.json").write_text(json.dumps(index))
-    with pytest.raises(BadInput, match="specvit-test-lamost/run.json"):
+    with pytest.raises(BadInput, match=r"specvit-test-lamost/run\.json"):
         checks.run_all(Results.load(root))
 
 

@@ -194,7 +194,25 @@ def contrast(a: str, b: str) -> float:
     return (high + 0.05) / (low + 0.05)
 
 
-TEXT = ("ink", "ink-2", "ink-3", "accent", "link", "specvit", "mlp", "lightgbm", "ridge", "cnn", "template", "mean", "giant", "subgiant", "dwarf", "ok", "warn")
+TEXT = (
+    "ink",
+    "ink-2",
+    "ink-3",
+    "accent",
+    "link",
+    "specvit",
+    "mlp",
+    "lightgbm",
+    "ridge",
+    "cnn",
+    "template",
+    "mean",
+    "giant",
+    "subgiant",
+    "dwarf",
+    "ok",
+    "warn",
+)
 
 
 @pytest.mark.parametrize("theme", [design.LIGHT, design.DARK], ids=["light", "dark"])

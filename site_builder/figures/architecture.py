@@ -40,7 +40,11 @@ class Canvas:
         (x0, y0), (x1, y1) = points[-2], points[-1]
         length = float(np.hypot(x1 - x0, y1 - y0)) or 1.0
         ux, uy = (x1 - x0) / length, (y1 - y0) / length
-        head = [(x1 - 7 * ux + 3.5 * uy, y1 - 7 * uy - 3.5 * ux), (x1, y1), (x1 - 7 * ux - 3.5 * uy, y1 - 7 * uy + 3.5 * ux)]
+        head = [
+            (x1 - 7 * ux + 3.5 * uy, y1 - 7 * uy - 3.5 * ux),
+            (x1, y1),
+            (x1 - 7 * ux - 3.5 * uy, y1 - 7 * uy + 3.5 * ux),
+        ]
         path += "M" + "L".join(f"{x:.1f} {y:.1f}" for x, y in head)
         self.parts.append(f'<path d="{path}" class="flow"/>')
 
@@ -55,7 +59,9 @@ def _spectrum(c: Canvas, vit: VitShape, wave: np.ndarray, flux: np.ndarray, heig
     left, right = 8.0, c.width - 8.0
     step = (right - left) / vit.n_patches
     for i in range(0, vit.n_patches, 2):
-        c.parts.append(f'<rect x="{left + i * step:.2f}" y="{c.y:.1f}" width="{step:.2f}" height="{height}" class="patch"/>')
+        c.parts.append(
+            f'<rect x="{left + i * step:.2f}" y="{c.y:.1f}" width="{step:.2f}" height="{height}" class="patch"/>'
+        )
     x, y = decimate(wave, flux, 500 if c.width > 500 else 220)
     good = np.isfinite(y)
     x, y = x[good], y[good]
@@ -79,7 +85,8 @@ def _tokens(c: Canvas, vit: VitShape) -> None:
         c.parts.append(f'<path d="M{x:.1f} {c.y:.1f}v22" class="flow"/>')
     c.y += 24
     for i in range(n):
-        c.parts.append(f'<rect x="{left + i * step + gap / 2:.2f}" y="{c.y:.1f}" width="{step - gap:.2f}" height="16" class="token"/>')
+        x = left + i * step + gap / 2
+        c.parts.append(f'<rect x="{x:.2f}" y="{c.y:.1f}" width="{step - gap:.2f}" height="16" class="token"/>')
     c.y += 16
 
 
@@ -124,10 +131,14 @@ def _layer(c: Canvas, vit: VitShape, mlp_width: int | None) -> None:
     c.y += height
 
 
-def _drawing(vit: VitShape, wave: np.ndarray, flux: np.ndarray, mlp_width: int | None, width: int, css: str, title: str) -> Markup:
+def _drawing(
+    vit: VitShape, wave: np.ndarray, flux: np.ndarray, mlp_width: int | None, width: int, css: str, title: str
+) -> Markup:
     c = Canvas(width)
     narrow = width < 600
-    c.text(8, 14, f"Spectrum: {vit.n_pixels} pixels, cut into {vit.n_patches} patches of {vit.patch_size}", "name", "start")
+    c.text(
+        8, 14, f"Spectrum: {vit.n_pixels} pixels, cut into {vit.n_patches} patches of {vit.patch_size}", "name", "start"
+    )
     c.y = 24
     _spectrum(c, vit, wave, flux, 90)
     _tokens(c, vit)
@@ -159,7 +170,10 @@ def _drawing(vit: VitShape, wave: np.ndarray, flux: np.ndarray, mlp_width: int |
         c.arrow((width / 2 + 140, c.y + 22), (width / 2 + 172, c.y + 22))
         c.text(width / 2 + 184, c.y + 28, "log g and its σ", "answer", "start")
         c.y += 52
-    head = f'<svg class="fig-svg diagram {css}" viewBox="0 0 {width} {c.y:.0f}" role="img" aria-labelledby="arch-{css}"><title id="arch-{css}">{title}</title>'
+    head = (
+        f'<svg class="fig-svg diagram {css}" viewBox="0 0 {width} {c.y:.0f}" role="img" aria-labelledby="arch-{css}">'
+    )
+    head += f'<title id="arch-{css}">{title}</title>'
     return drawn_svg([head, *c.parts, "</svg>"])
 
 

@@ -21,12 +21,19 @@ def card(stars: list[ExampleFile]) -> bytes:
     from matplotlib.figure import Figure
 
     style: dict[str, Any] = {"font.family": "serif", "font.serif": ["DejaVu Serif"], "text.color": "#f6efe6"}
-    with matplotlib.rc_context(style):
+    with matplotlib.rc_context(style):  # type: ignore[arg-type]  # keys are checked by matplotlib
         figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#0b0708")
         canvas = FigureCanvasAgg(figure)
         figure.text(0.065, 0.79, "Spec", fontsize=56, ha="left")
         figure.text(0.065 + 0.147, 0.79, "ViT", fontsize=56, ha="left", color="#ff8370")
-        figure.text(0.067, 0.685, "Reading a star’s surface gravity from its deep-red light", fontsize=23, ha="left", color="#d9cdc1")
+        figure.text(
+            0.067,
+            0.685,
+            "Reading a star’s surface gravity from its deep-red light",
+            fontsize=23,
+            ha="left",
+            color="#d9cdc1",
+        )
         lo, hi = plate.band(stars)
         ax = figure.add_axes((0.065, 0.12, 0.87, 0.44))
         columns = 1044
@@ -41,7 +48,13 @@ def card(stars: list[ExampleFile]) -> bytes:
         ax.set_axis_off()
         for line in load()[1]:
             if line.group == "ca2":
-                ax.annotate("", (line.vacuum, 1.0), xytext=(line.vacuum, 1.06), arrowprops={"arrowstyle": "-", "color": "#ff8370"}, annotation_clip=False)
+                ax.annotate(
+                    "",
+                    (line.vacuum, 1.0),
+                    xytext=(line.vacuum, 1.06),
+                    arrowprops={"arrowstyle": "-", "color": "#ff8370"},
+                    annotation_clip=False,
+                )
         ax.text(8578, 1.075, "Ca II", color="#ffb3a3", fontsize=17, ha="center", va="bottom")
         buffer = io.BytesIO()
         canvas.print_png(buffer, metadata={"Software": None})

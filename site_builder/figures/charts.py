@@ -9,7 +9,6 @@ from site_builder.figures import series as s
 from site_builder.figures.svg import Draw, plain_log
 from site_builder.results import Row, RunResults
 
-
 # Margins (left, right, top, bottom) in pixels of each kind of chart.
 CURVES = (46, 4, 36, 66)
 PANELS = (52, 10, 32, 48)
@@ -60,8 +59,14 @@ def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label
         for one in reversed(all_series):
             lead = one.model.family == "specvit"
             ax.errorbar(
-                one.x, one.y, yerr=[one.below, one.above], capsize=0, elinewidth=1.2,
-                markersize=(7 if lead else 5.5) - narrow, linewidth=2.4 if lead else 1.5, zorder=4 if lead else 3,
+                one.x,
+                one.y,
+                yerr=[one.below, one.above],
+                capsize=0,
+                elinewidth=1.2,
+                markersize=(7 if lead else 5.5) - narrow,
+                linewidth=2.4 if lead else 1.5,
+                zorder=4 if lead else 3,
                 **line_style(one.model.family),
             )
         low = min(min(one.y) for one in all_series)
@@ -93,8 +98,17 @@ def _brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) ->
     for row in rows[every // 2 :: every]:
         centre = ((row.row.lo or 0.0) + (row.row.hi or 0.0)) / 2
         text = f"SNR {row.row.median_snr:.1f}" if row is rows[every // 2] else f"{row.row.median_snr:.1f}"
-        ax.annotate(text, (centre, 0), xycoords=("data", "axes fraction"), xytext=(0, -25), textcoords="offset points",
-                    ha="center", va="top", color=paint("ink-3"), fontsize=11.5)
+        ax.annotate(
+            text,
+            (centre, 0),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, -25),
+            textcoords="offset points",
+            ha="center",
+            va="top",
+            color=paint("ink-3"),
+            fontsize=11.5,
+        )
 
 
 def _end_labels(ax: Any, all_series: list[s.Series], narrow: bool) -> None:
@@ -103,9 +117,15 @@ def _end_labels(ax: Any, all_series: list[s.Series], narrow: bool) -> None:
     for one, y in zip(all_series, spread_labels(ends, (hi - lo) * (0.075 if narrow else 0.055)), strict=True):
         lead = one.model.family == "specvit"
         ax.annotate(
-            short(one.model.title) if narrow else one.model.title, (one.x[-1], y), xytext=(9, 0), textcoords="offset points",
-            va="center", color=paint(FAMILIES[one.model.family].token), fontsize=12 if narrow else 13,
-            fontweight="bold" if lead else "normal", annotation_clip=False,
+            short(one.model.title) if narrow else one.model.title,
+            (one.x[-1], y),
+            xytext=(9, 0),
+            textcoords="offset points",
+            va="center",
+            color=paint(FAMILIES[one.model.family].token),
+            fontsize=12 if narrow else 13,
+            fontweight="bold" if lead else "normal",
+            annotation_clip=False,
         )
 
 
@@ -121,13 +141,13 @@ def density_panel(ax: Any, d: s.Density, token: str) -> None:
 
     for i, level in enumerate(d.levels):
         vertices: list[tuple[float, float]] = []
-        codes: list[int] = []
+        codes: list[Any] = []
         for x, y, size in s.cells_of(d, level):
             vertices += [(x, y), (x + size, y), (x + size, y + size), (x, y + size), (x, y)]
             codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
         if codes:
-            alpha = 0.14 + 0.82 * i / max(1, len(d.levels) - 1)
-            ax.add_patch(PathPatch(Path(vertices, codes), facecolor=paint(token), edgecolor="none", alpha=round(alpha, 3)))
+            alpha = s.opacity(i, len(d.levels))
+            ax.add_patch(PathPatch(Path(vertices, codes), facecolor=paint(token), edgecolor="none", alpha=alpha))
 
 
 def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: str) -> Draw:
@@ -178,8 +198,16 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
                 style = line_style(model.family) | {"linestyle": "none"}
                 if model.family == "mean":
                     style["marker"] = "|"
-                ax.errorbar([value], [y], xerr=[[below], [above]], markersize=6, elinewidth=1.2, capsize=0, **style,
-                            label=(short(model.title) if narrow else model.title) if i == 0 else None)
+                ax.errorbar(
+                    [value],
+                    [y],
+                    xerr=[[below], [above]],
+                    markersize=6,
+                    elinewidth=1.2,
+                    capsize=0,
+                    **style,
+                    label=(short(model.title) if narrow else model.title) if i == 0 else None,
+                )
         ax.set_yticks(range(len(present)), [f"{c.capitalize()}s" for c in present])
         ax.set_ylim(len(present) - 0.5, -0.5)
         for i in range(1, len(present)):
@@ -191,7 +219,14 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel(x_label)
-        ax.legend(loc="lower left", bbox_to_anchor=(0, 1.0), ncols=3 if narrow else len(models), handletextpad=0.3, columnspacing=1.2, borderaxespad=0)
+        ax.legend(
+            loc="lower left",
+            bbox_to_anchor=(0, 1.0),
+            ncols=3 if narrow else len(models),
+            handletextpad=0.3,
+            columnspacing=1.2,
+            borderaxespad=0,
+        )
 
     return draw
 
@@ -231,15 +266,17 @@ def _locator(n: int) -> Any:
 
 def calibration(run: RunResults, set_name: str, slice_name: str, x_label: str) -> Draw:
     """Coverage of the 68 % and 95 % intervals per bin against their nominal values."""
-    models = [m for m in run.run.models if any(r.row.coverage68 is not None for r in run.rows(set_name, slice_name, m.name))]
+    models = [
+        m for m in run.run.models if any(r.row.coverage68 is not None for r in run.rows(set_name, slice_name, m.name))
+    ]
 
     def draw(figure: Any, narrow: bool) -> None:
         ax = figure.add_subplot()
-        for nominal in (0.6827, 0.95):
-            ax.axhline(nominal * 100, color=paint("ink"), linewidth=1)
+        for nominal in s.NOMINAL:
+            ax.axhline(nominal, color=paint("ink"), linewidth=1)
         for model in reversed(models):
-            rows = sorted(run.rows(set_name, slice_name, model.name), key=lambda r: r.row.lo or 0.0)
-            x = [r.row.median_snr if slice_name == "snr" else ((r.row.lo or 0) + (r.row.hi or 0)) / 2 for r in rows]
+            rows = s.model_bins(run, set_name, slice_name, model.name)
+            x = [s.position(r) for r in rows]
             for i, field in enumerate(("coverage68", "coverage95")):
                 y = [100 * getattr(r.row, field) for r in rows]
                 ax.plot(x, y, markersize=6, **line_style(model.family), label=model.title if i else None)
@@ -289,8 +326,15 @@ def cost(run: RunResults, set_name: str) -> Draw:
             value, below, above = s.interval_of(row.row.r2)
             style = line_style(model.family) | {"linestyle": "none"}
             ax.errorbar([model.train_seconds / 60], [value], yerr=[[below], [above]], markersize=9, **style)
-            ax.annotate(short(model.title), (model.train_seconds / 60, value), xytext=(0, 13), textcoords="offset points",
-                        ha="center", color=style["color"], fontsize=12.5)
+            ax.annotate(
+                short(model.title),
+                (model.train_seconds / 60, value),
+                xytext=(0, 13),
+                textcoords="offset points",
+                ha="center",
+                color=style["color"],
+                fontsize=12.5,
+            )
         ax.set_xscale("log")
         ax.margins(x=0.18, y=0.2)
         ax.minorticks_off()

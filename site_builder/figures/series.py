@@ -7,6 +7,9 @@ import numpy as np
 from site_builder.contract.schema import ModelInfo
 from site_builder.results import Row, RunResults, interval_of
 
+NOMINAL = (68.27, 95.0)  # per cent of stars within 1 and 1.96 standard deviations
+CLASS_EDGES = {"giant": (-np.inf, 2.5), "subgiant": (2.5, 3.5), "dwarf": (3.5, np.inf)}
+
 
 @dataclass(frozen=True)
 class Series:
@@ -26,10 +29,32 @@ def brightness_slice(run: RunResults, set_name: str) -> str:
     return "magnitude" if run.rows(set_name, "magnitude") else "snr"
 
 
+def model_bins(run: RunResults, set_name: str, slice_name: str, model: str) -> list[Row]:
+    """The rows of one model in the bins of a slice, by their lower edges."""
+    return sorted(run.rows(set_name, slice_name, model), key=lambda r: r.row.lo if r.row.lo is not None else 0.0)
+
+
 def bins(run: RunResults, set_name: str, slice_name: str) -> list[Row]:
     """The bins of a slice (rows of the SpecViT of the run), brightest or lowest first."""
-    rows = run.rows(set_name, slice_name, run.specvit.name)
-    return sorted(rows, key=lambda r: r.row.lo if r.row.lo is not None else 0.0)
+    return model_bins(run, set_name, slice_name, run.specvit.name)
+
+
+def position(row: Row) -> float:
+    """Where a bin is drawn: at its median SNR, or at its centre."""
+    if row.row.slice == "snr" or row.row.lo is None or row.row.hi is None:
+        return row.row.median_snr
+    return (row.row.lo + row.row.hi) / 2
+
+
+def of_class(logg: np.ndarray, star_class: str) -> np.ndarray:
+    """Which of (n,) log g belong to a star class."""
+    lo, hi = CLASS_EDGES[star_class]
+    return (logg >= lo) & (logg < hi)
+
+
+def opacity(level: int, levels: int) -> float:
+    """Shade of one level of a density."""
+    return round(0.14 + 0.82 * level / max(1, levels - 1), 3)
 
 
 def metric_series(run: RunResults, set_name: str, slice_name: str, metric: str, mean: bool = False) -> list[Series]:
@@ -38,11 +63,11 @@ def metric_series(run: RunResults, set_name: str, slice_name: str, metric: str, 
     for model in run.run.models:
         if model.family == "mean" and not mean:
             continue
-        rows = sorted(run.rows(set_name, slice_name, model.name), key=lambda r: r.row.lo if r.row.lo is not None else 0.0)
+        rows = model_bins(run, set_name, slice_name, model.name)
         if not rows:
             continue
         parts = [interval_of(getattr(r.row, metric)) for r in rows]
-        centres = [r.row.median_snr if slice_name == "snr" else _centre(r) for r in rows]
+        centres = [position(r) for r in rows]
         out.append(
             Series(
                 model,
@@ -55,11 +80,6 @@ def metric_series(run: RunResults, set_name: str, slice_name: str, metric: str, 
             )
         )
     return out
-
-
-def _centre(row: Row) -> float:
-    lo, hi = row.row.lo, row.row.hi
-    return 0.0 if lo is None or hi is None else (lo + hi) / 2
 
 
 @dataclass(frozen=True)

@@ -31,8 +31,18 @@ def mark_lines(ax: Any, lo: float, hi: float, y: float) -> None:
     for ion, waves in line_groups(lo, hi):
         for wave in waves:
             ax.axvline(wave, color=paint("accent"), linewidth=0.7, alpha=0.45, zorder=0)
-        ax.annotate(ion, (float(np.mean(waves)), y), xycoords=("data", "axes fraction"), xytext=(0, 4), textcoords="offset points",
-                    ha="center", va="bottom", color=paint("accent"), fontsize=12, annotation_clip=False)
+        ax.annotate(
+            ion,
+            (float(np.mean(waves)), y),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            color=paint("accent"),
+            fontsize=12,
+            annotation_clip=False,
+        )
 
 
 def stacked(stars: list[ExampleFile], step: float = 0.75) -> Draw:
@@ -46,8 +56,16 @@ def stacked(stars: list[ExampleFile], step: float = 0.75) -> Draw:
             x, y = decimate(wave, flux, 260 if narrow else 620)
             offset = (len(stars) - 1 - i) * step
             ax.plot(x, y + offset, color=paint(star.star_class), linewidth=0.9)
-            ax.annotate(f"log g {star.logg:.2f}", (wave[-1], 1.0 + offset), xytext=(0, 11), textcoords="offset points", ha="right", va="bottom",
-                        color=paint(star.star_class), fontsize=12.5)
+            ax.annotate(
+                f"log g {star.logg:.2f}",
+                (wave[-1], 1.0 + offset),
+                xytext=(0, 11),
+                textcoords="offset points",
+                ha="right",
+                va="bottom",
+                color=paint(star.star_class),
+                fontsize=12.5,
+            )
             lo, hi = min(lo, wave[0]), max(hi, wave[-1])
         ax.set_xlim(lo, hi)
         ax.set_ylim(bottom=max(ax.get_ylim()[0], -0.1))
@@ -62,7 +80,9 @@ def stacked(stars: list[ExampleFile], step: float = 0.75) -> Draw:
     return draw
 
 
-def noise_model(wave: np.ndarray, star: np.ndarray, sky: np.ndarray | None, background: np.ndarray, labels: tuple[str, str]) -> Draw:
+def noise_model(
+    wave: np.ndarray, star: np.ndarray, sky: np.ndarray | None, background: np.ndarray, labels: tuple[str, str]
+) -> Draw:
     """Variance per pixel and exposure: the star's electrons and what comes without it."""
 
     def draw(figure: Any, narrow: bool) -> None:
@@ -70,8 +90,12 @@ def noise_model(wave: np.ndarray, star: np.ndarray, sky: np.ndarray | None, back
         for values, token, text in ((background, "sky", labels[0]), (star, "accent", labels[1])):
             x, y = decimate(wave, values, 240 if narrow else 560)
             ax.plot(x, y, color=paint(token), linewidth=0.9, label=text)
-        ax.legend(loc="lower left" if narrow else "lower right", bbox_to_anchor=(0, 1.0) if narrow else (1, 1.0), ncols=1 if narrow else 2,
-                  borderaxespad=0.2)
+        ax.legend(
+            loc="lower left" if narrow else "lower right",
+            bbox_to_anchor=(0, 1.0) if narrow else (1, 1.0),
+            ncols=1 if narrow else 2,
+            borderaxespad=0.2,
+        )
         ax.set_yscale("log")
         ax.minorticks_off()
         ax.yaxis.set_major_formatter(plain_log)

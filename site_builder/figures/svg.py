@@ -8,6 +8,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -97,7 +98,7 @@ def _draw(draw: Draw, size: tuple[int, int], narrow: bool, margins: Margins) -> 
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(_style()):
+    with matplotlib.rc_context(_style()):  # type: ignore[arg-type]  # keys are checked by matplotlib
         figure = Figure(figsize=(size[0] / DPI, size[1] / DPI), dpi=DPI)
         draw(figure, narrow)
         left, right, top, bottom = margins
@@ -148,7 +149,7 @@ def decimate(x: np.ndarray, y: np.ndarray, columns: int) -> tuple[np.ndarray, np
         return x, y
     edges = np.linspace(0, len(x), columns + 1).astype(int)
     keep: list[int] = []
-    for a, b in zip(edges[:-1], edges[1:], strict=True):
+    for a, b in pairwise(edges):
         part = y[a:b]
         if np.all(np.isnan(part)):
             keep.append(a)

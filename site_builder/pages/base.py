@@ -32,6 +32,7 @@ class Page:
 
     @property
     def file(self) -> str:
+        """Name of the file in the site."""
         return f"{self.slug}.html"
 
 

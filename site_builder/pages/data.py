@@ -13,7 +13,7 @@ PAGE = Page(
     slug="data",
     nav="Data",
     title="Data and provenance: every file behind these pages · SpecViT",
-    description="Every exported file with its schema, hash and download; the run records; how to cite; how to publish your own results.",
+    description="Every exported file with schema, hash and download; run records; citing; publishing your own results.",
     template="pages/data.html.j2",
 )
 KINDS = {
@@ -38,6 +38,7 @@ class Group:
 
     @property
     def bytes(self) -> int:
+        """Size of all files of the group."""
         return sum(entry.bytes for entry, _ in self.entries)
 
 
@@ -46,7 +47,9 @@ def _size(count: int) -> str:
 
 
 def _groups(results: Results) -> list[Group]:
-    entries = [(entry, Quantity(entry.bytes, (f"index.json#/files/{i}/bytes",))) for i, entry in enumerate(results.index.files)]
+    entries = [
+        (entry, Quantity(entry.bytes, (f"index.json#/files/{i}/bytes",))) for i, entry in enumerate(results.index.files)
+    ]
     groups = [
         Group(run.run.title, f"files-{i}", [e for e in entries if e[0].path.startswith(f"runs/{run.name}/")])
         for i, run in enumerate(results.runs.values())

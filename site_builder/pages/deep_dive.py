@@ -20,7 +20,7 @@ PAGE = Page(
     slug="deep-dive",
     nav="Deep dive",
     title="Deep dive: how SpecViT works, and where it stops · SpecViT",
-    description="The architecture drawn as it was run, its equations, the training recipe, the noise model, and honest limitations.",
+    description="The architecture drawn as it was run, its equations, the recipe, the noise and its limitations.",
     template="pages/deep-dive.html.j2",
     og_type="article",
 )
@@ -44,10 +44,23 @@ def _noise_figure(site: Site, instrument: InstrumentFile) -> tuple[FigureSvg, st
     wave = wavelengths(instrument.wave)
     signal, background = np.asarray(instrument.signal_e), np.asarray(instrument.background_e2)
     labels = ("background: sky, dark current, read-out", f"a star of magnitude {instrument.magnitude_zero:g}")
-    figure = draw_figure(site, "noise-model", "Noise model: variance per pixel", spectra.noise_model(wave, signal, None, background, labels), (960, 380), (380, 360), charts.PLAIN, charts.PLAIN_TALL)
-    sky = instrument.sky_e or [None] * len(wave)
+    figure = draw_figure(
+        site,
+        "noise-model",
+        "Noise model: variance per pixel",
+        spectra.noise_model(wave, signal, None, background, labels),
+        (960, 380),
+        (380, 360),
+        charts.PLAIN,
+        charts.PLAIN_TALL,
+    )
+    sky: list[Any] = [*instrument.sky_e] if instrument.sky_e else [None] * len(wave)
     rows = zip(wave.round(4).tolist(), instrument.signal_e, instrument.background_e2, sky, strict=True)
-    csv = site.publish_csv(f"tables/noise.{instrument.name}.csv", ["wavelength_vacuum_angstrom", "signal_e", "background_e2", "sky_e"], rows)
+    csv = site.publish_csv(
+        f"tables/noise.{instrument.name}.csv",
+        ["wavelength_vacuum_angstrom", "signal_e", "background_e2", "sky_e"],
+        rows,
+    )
     return figure, csv
 
 

@@ -18,7 +18,7 @@ PAGE = Page(
     slug="index",
     nav="Home",
     title="SpecViT: reading a star's surface gravity from its deep-red spectrum",
-    description="A Vision Transformer that reads log g from faint stellar spectra, measured against its baselines on synthetic and observed stars.",
+    description="A Vision Transformer that reads log g from faint stellar spectra, measured against simpler models.",
     template="pages/index.html.j2",
 )
 

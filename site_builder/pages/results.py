@@ -3,8 +3,8 @@
 from typing import Any
 
 from site_builder import findings, tables
-from site_builder.figures import charts, interactive, series
-from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.figures import charts, interactive, interactive_stars, series
+from site_builder.figures.svg import Draw, FigureSvg, Margins, draw_figure
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_figure, brightness_label, plots_setup
 from site_builder.publish import Site
@@ -14,7 +14,7 @@ PAGE = Page(
     slug="results",
     nav="Results",
     title="Results: log g from faint spectra, model by model · SpecViT",
-    description="Accuracy, calibration and cost of SpecViT and its baselines on synthetic test spectra, with intervals and data.",
+    description="Accuracy, calibration and cost of SpecViT and its baselines on synthetic test spectra, with data.",
     template="pages/results.html.j2",
     scripts=("js/plots.js",),
     plotly=True,
@@ -27,30 +27,52 @@ def _two_models(run: RunResults) -> list[str]:
     return [run.specvit.name, *([rival.name] if rival else [])]
 
 
-def _figures(run: RunResults, set_name: str, curve: str, site: Site) -> tuple[dict[str, FigureSvg], dict[str, str]]:
+def _static(run: RunResults, set_name: str, site: Site) -> dict[str, FigureSvg]:
+    """The drawings that need no script."""
+    two, curve = _two_models(run), findings.curve_set(run).name
     slice_name = series.brightness_slice(run, curve)
-    x, two = brightness_label(slice_name), _two_models(run)
-    static = {
+
+    def draw(name: str, title: str, drawing: Draw, height: int, narrow: int, *margins: Margins) -> FigureSvg:
+        return draw_figure(site, name, title, drawing, (960, height), (380, narrow), *margins)
+
+    scatter = charts.predicted_true(run, set_name, two, "True log g (dex)")
+    classes = charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)")
+    residuals = charts.residuals(run, set_name, two)
+    wide, narrow = charts.CLASSES, charts.CLASSES_NARROW
+    figures = {
         "curve": brightness_figure(site, run),
-        "scatter": draw_figure(site, "predicted-true", "Predicted against true log g", charts.predicted_true(run, set_name, two, "True log g (dex)"), (960, 500), (380, 400), charts.PANELS),
-        "classes": draw_figure(site, "mae-classes", "Mean absolute error by star class", charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)"), (960, 400), (380, 430), charts.CLASSES, charts.CLASSES_NARROW),
-        "residuals": draw_figure(site, "residuals", "Residuals against log g, Teff and [M/H]", charts.residuals(run, set_name, two), (960, 380), (380, 760), charts.PANELS),
-        "cost": draw_figure(site, "cost", "R² against training time", charts.cost(run, set_name), (960, 400), margins=charts.PLAIN),
+        "scatter": draw("predicted-true", "Predicted against true log g", scatter, 500, 400, charts.PANELS),
+        "classes": draw("mae-classes", "Mean absolute error by star class", classes, 400, 430, wide, narrow),
+        "residuals": draw("residuals", "Residuals against the labels", residuals, 380, 760, charts.PANELS),
+        "cost": draw("cost", "R² against training time", charts.cost(run, set_name), 400, 330, charts.PLAIN),
     }
-    live = {
+    if run.specvit.has_sigma:
+        drawing = charts.calibration(run, curve, slice_name, brightness_label(slice_name))
+        figures["calibration"] = draw("calibration", "Coverage of the intervals", drawing, 400, 330, charts.PLAIN)
+    if run.history is not None and run.history.curves:
+        drawing = charts.training(run)
+        figures["training"] = draw("training", "Validation R² while training", drawing, 400, 330, charts.PLAIN)
+    return figures
+
+
+def _live(run: RunResults, set_name: str, site: Site) -> dict[str, str]:
+    """Addresses of the Plotly figures."""
+    two, curve = _two_models(run), findings.curve_set(run).name
+    slice_name = series.brightness_slice(run, curve)
+    x = brightness_label(slice_name)
+    mae = "Mean absolute error (dex)"
+    figures = {
         "curve": interactive.curves(site, "r2-brightness", run, curve, slice_name, "r2", "R² of log g", x),
-        "scatter": interactive.predicted_true(site, "predicted-true", run, set_name, two, "True log g (dex)"),
-        "classes": interactive.class_metric(site, "mae-classes", run, set_name, "mae", "Mean absolute error (dex)"),
-        "residuals": interactive.residuals(site, "residuals", run, set_name, two),
+        "scatter": interactive_stars.predicted_true(site, "predicted-true", run, set_name, two, "True log g (dex)"),
+        "classes": interactive.class_metric(site, "mae-classes", run, set_name, "mae", mae),
+        "residuals": interactive_stars.residuals(site, "residuals", run, set_name, two),
         "cost": interactive.cost(site, "cost", run, set_name),
     }
     if run.specvit.has_sigma:
-        static["calibration"] = draw_figure(site, "calibration", "Coverage of the stated intervals", charts.calibration(run, curve, slice_name, x), (960, 400), margins=charts.PLAIN)
-        live["calibration"] = interactive.calibration(site, "calibration", run, curve, slice_name, x)
+        figures["calibration"] = interactive.calibration(site, "calibration", run, curve, slice_name, x)
     if run.history is not None and run.history.curves:
-        static["training"] = draw_figure(site, "training", "Validation R² while training", charts.training(run), (960, 400), margins=charts.PLAIN)
-        live["training"] = interactive.training(site, "training", run)
-    return static, live
+        figures["training"] = interactive.training(site, "training", run)
+    return figures
 
 
 def context(results: Results, site: Site) -> dict[str, Any]:
@@ -59,7 +81,6 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     info = run.sets("synthetic")[0]
     slice_name = series.brightness_slice(run, info.name)
     curve = findings.curve_set(run)
-    static, live = _figures(run, info.name, curve.name, site)
     rival = run.family("mlp")
     others = [(r, r.sets("synthetic")[0]) for r in results.runs.values() if r is not run and r.sets("synthetic")]
     return {
@@ -69,8 +90,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "slice": slice_name,
         "columns": series.bins(run, info.name, slice_name),
         "classes": run.rows(info.name, "class", run.specvit.name),
-        "figs": static,
-        "live": live,
+        "figs": _static(run, info.name, site),
+        "live": _live(run, info.name, site),
         "two": [run.model(name) for name in _two_models(run)],
         "overall": findings.compare(run, info.name),
         "by": findings.by,

@@ -5,7 +5,7 @@ from typing import Any
 
 from site_builder import findings, published, tables
 from site_builder.contract.schema import InstrumentFile, SetInfo
-from site_builder.figures import charts, interactive, series
+from site_builder.figures import charts, interactive, interactive_stars, series
 from site_builder.figures.svg import FigureSvg, draw_figure
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_label, plots_setup
@@ -16,11 +16,13 @@ PAGE = Page(
     slug="transfer",
     nav="Transfer",
     title="Transfer: from synthetic spectra to observed stars · SpecViT",
-    description="Networks trained on synthetic spectra only, judged on observed stars with catalogue gravities: bias, scatter, star types.",
+    description="Networks trained on synthetic spectra only, judged on observed stars: bias, scatter, star types.",
     template="pages/transfer.html.j2",
     scripts=("js/plots.js",),
     plotly=True,
 )
+
+SINGLE_STARS = 5_000  # as many can be drawn one by one; more are binned
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,22 @@ class ObservedSet:
     figures: dict[str, FigureSvg]
     live: dict[str, str]
     csv: dict[str, str]
-    predictions_csv: str
+    predictions_csv: str | None
 
     @property
     def predictions_path(self) -> str:
+        """Contract file of the predictions."""
         return self.run.file(f"predictions.{self.info.name}.json")
 
     @property
     def metrics_path(self) -> str:
+        """Contract file of the metrics."""
         return self.run.file(f"metrics.{self.info.name}.json")
+
+    @property
+    def single(self) -> bool:
+        """Whether stars are few enough to be drawn one by one."""
+        return self.info.n <= SINGLE_STARS
 
     @property
     def offset_classes(self) -> list[Row]:
@@ -66,15 +75,45 @@ def _figures(site: Site, run: RunResults, info: SetInfo, key: str) -> tuple[dict
     label = "Catalogue log g (dex)"
     x = brightness_label(slice_name)
     static = {
-        "stars": draw_figure(site, f"{key}-stars", "Predicted against catalogue log g of observed stars", charts.predicted_true(run, info.name, two, label), (960, 500), (380, 400), charts.PANELS),
-        "bias": draw_figure(site, f"{key}-bias", "Bias by star class", charts.class_metric(run, info.name, "bias", "Bias, predicted − catalogue (dex)"), (960, 380), (380, 430), charts.CLASSES, charts.CLASSES_NARROW),
+        "stars": draw_figure(
+            site,
+            f"{key}-stars",
+            "Predicted against catalogue log g of observed stars",
+            charts.predicted_true(run, info.name, two, label),
+            (960, 500),
+            (380, 400),
+            charts.PANELS,
+        ),
+        "bias": draw_figure(
+            site,
+            f"{key}-bias",
+            "Bias by star class",
+            charts.class_metric(run, info.name, "bias", "Bias, predicted − catalogue (dex)"),
+            (960, 380),
+            (380, 430),
+            charts.CLASSES,
+            charts.CLASSES_NARROW,
+        ),
     }
+    if info.n <= SINGLE_STARS:
+        stars = interactive_stars.stars(site, f"{key}-stars", run, info.name, model)
+    else:
+        stars = interactive_stars.predicted_true(site, f"{key}-stars", run, info.name, two, label)
     live = {
-        "stars": interactive.stars(site, f"{key}-stars", run, info.name, model),
-        "bias": interactive.class_metric(site, f"{key}-bias", run, info.name, "bias", "Bias, predicted − catalogue (dex)"),
+        "stars": stars,
+        "bias": interactive.class_metric(
+            site, f"{key}-bias", run, info.name, "bias", "Bias, predicted − catalogue (dex)"
+        ),
     }
     if len(series.bins(run, info.name, slice_name)) > 1:
-        static["nmad"] = draw_figure(site, f"{key}-nmad", "Scatter against signal-to-noise ratio", charts.curves(run, info.name, slice_name, "nmad", "NMAD (dex)", x), (960, 400), margins=charts.CURVES)
+        static["nmad"] = draw_figure(
+            site,
+            f"{key}-nmad",
+            "Scatter against signal-to-noise ratio",
+            charts.curves(run, info.name, slice_name, "nmad", "NMAD (dex)", x),
+            (960, 400),
+            margins=charts.CURVES,
+        )
         live["nmad"] = interactive.curves(site, f"{key}-nmad", run, info.name, slice_name, "nmad", "NMAD (dex)", x)
     return static, live
 
@@ -104,7 +143,7 @@ def _observed(results: Results, site: Site, run: RunResults, info: SetInfo) -> O
         figures=static,
         live=live,
         csv={name: tables.metrics_csv(site, run, info.name, name) for name in ("all", "class", slice_name)},
-        predictions_csv=tables.predictions_csv(site, run, info.name),
+        predictions_csv=tables.predictions_csv(site, run, info.name) if info.n <= 50 * SINGLE_STARS else None,
     )
 
 

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, difference
@@ -12,7 +14,7 @@ PAGE = Page(
     slug="try",
     nav="Try it",
     title="Try it: log g of your own spectrum · SpecViT",
-    description="How to read log g from your own spectrum with the published weights: what is accepted, what is refused, and answers for known stars.",
+    description="Read log g from your own spectrum with the published weights: what is accepted, what is refused.",
     template="pages/try.html.j2",
 )
 
@@ -38,7 +40,7 @@ def spectrum_csv(site: Site, star: Star) -> str:
     """The star's spectrum as ``python -m model predict`` reads it; returns the address."""
     file = star.file
     wave, flux = wavelengths(file.wave), column(file.flux)
-    sigma = column(file.sigma or [None] * len(wave))
+    sigma = column(file.sigma) if file.sigma else np.full(len(wave), np.nan)
     rows = [
         (f"{w:.3f}", f"{f:.4f}", f"{1 / s**2:.4f}")
         for w, f, s in zip(wave, flux, sigma, strict=True)

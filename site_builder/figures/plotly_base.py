@@ -1,0 +1,79 @@
+"""What all Plotly figures share: axes, layout, publishing.
+
+They are published as JSON with the stand-in colours of ``design.paint``; ``static/js/plots.js`` puts
+the colours of the theme in.
+"""
+
+from typing import Any
+
+from site_builder.design import FAMILIES, SANS, paint
+from site_builder.publish import Site
+
+AXIS = {
+    "gridcolor": paint("grid"),
+    "linecolor": paint("rule-strong"),
+    "zeroline": False,
+    "ticks": "outside",
+    "ticklen": 4,
+    "tickcolor": paint("rule-strong"),
+    "showline": True,
+    "automargin": True,
+}
+HOVER = {
+    "bgcolor": paint("paper"),
+    "bordercolor": paint("rule-strong"),
+    "font": {"family": SANS, "color": paint("ink")},
+}
+LAYOUT: dict[str, Any] = {
+    "font": {"family": SANS, "size": 13, "color": paint("ink-2")},
+    "paper_bgcolor": "rgba(0,0,0,0)",
+    "plot_bgcolor": "rgba(0,0,0,0)",
+    "margin": {"l": 56, "r": 16, "t": 48, "b": 52},
+    "hoverlabel": HOVER,
+    "legend": {"orientation": "h", "x": 0, "y": 1.02, "xanchor": "left", "yanchor": "bottom"},
+    "height": 440,
+    "hovermode": "closest",
+}
+
+
+def publish(site: Site, name: str, traces: list[Any], **layout: Any) -> str:
+    """Publish ``data/figures/<name>.plotly.json`` and return its address."""
+    import plotly.graph_objects as go
+
+    axes = {key: AXIS | value for key, value in layout.items() if key.startswith(("xaxis", "yaxis"))}
+    rest = {key: value for key, value in layout.items() if key not in axes}
+    figure = go.Figure(data=traces, layout=go.Layout(**(LAYOUT | rest | axes), template={}))
+    return site.publish_json(f"figures/{name}.plotly.json", figure.to_plotly_json())
+
+
+def scatter(**fields: Any) -> Any:
+    """A Plotly scatter trace; Plotly is only imported when a figure is made."""
+    import plotly.graph_objects as go
+
+    return go.Scatter(**fields)
+
+
+def title(text: str, **more: Any) -> dict[str, Any]:
+    """An axis with its title."""
+    return {"title": {"text": text}} | more
+
+
+def bars(below: list[float], above: list[float]) -> dict[str, Any]:
+    """Error bars with unequal arms."""
+    return {"type": "data", "symmetric": False, "array": above, "arrayminus": below, "thickness": 1.2, "width": 0}
+
+
+def style(family: str, lead: bool = False) -> dict[str, Any]:
+    """Line and marker of a model family; ``lead`` draws it stronger."""
+    own = FAMILIES[family]
+    colour = paint(own.token)
+    return {
+        "line": {"color": colour, "dash": own.plotly_dash, "width": 2.6 if lead else 1.6},
+        "marker": {"color": colour, "symbol": own.plotly_marker, "size": 9 if lead else 7},
+    }
+
+
+def panel(k: int) -> tuple[str, dict[str, str]]:
+    """Suffix of the axes of panel ``k`` (from 0), and the fields that put a trace there."""
+    suffix = "" if k == 0 else str(k + 1)
+    return suffix, {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
