@@ -3,13 +3,16 @@
 import functools
 import http.server
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from site_builder.cli import build
-from site_builder.publish import write_site
+from site_builder.pages import PAGES, PageModule
+from site_builder.publish import Site, write_site
+from site_builder.render import render_page
+from site_builder.results import Results
+from site_builder.site_files import publish_results
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -33,7 +36,12 @@ def serve(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-def build_site(results: Path, out: Path) -> Path:
-    """Build a site as ``build.py`` does, and return its folder."""
-    write_site(out, build(results))
+def build_site(results: Path, out: Path, modules: Sequence[PageModule]) -> Path:
+    """Build a site with some of the pages, and return its folder."""
+    loaded, site = Results.load(results), Site()
+    publish_results(loaded, site)
+    for module in modules:
+        html = render_page(module.PAGE, PAGES, loaded, site, module.context(loaded, site))
+        site.publish(module.PAGE.file, html)
+    write_site(out, site.files)
     return out

@@ -3,14 +3,14 @@
 import json
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from site_builder.contract import write_index
+from site_builder.contract import write_file, write_index
 from site_builder.contract.io import read_index
 from site_builder.pages import PAGES, attention, snr, spectra, tokens
 from site_builder.publish import Site
@@ -19,7 +19,8 @@ from site_builder.results import Results
 from tests.factory import make_results
 from tests.site_fixture import build_site, serve
 
-NAMES = ("snr", "tokens", "attention", "spectra")
+MODULES = (snr, tokens, attention, spectra)
+NAMES = tuple(module.PAGE.slug for module in MODULES)
 REPAINT_MS = 16.0
 
 
@@ -35,7 +36,7 @@ def results(results_dir: Path) -> Results:
 
 @pytest.fixture(scope="module")
 def address(results_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with serve(build_site(results_dir, tmp_path_factory.mktemp("site") / "public")) as url:
+    with serve(build_site(results_dir, tmp_path_factory.mktemp("site") / "public", MODULES)) as url:
         yield url
 
 
@@ -87,9 +88,18 @@ def settle(page: Any) -> None:
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
 
 
-def hash_of(page: Any) -> str:
-    page.wait_for_timeout(220)  # permalinks are written once things are calm
-    return str(page.evaluate("() => location.hash"))
+def until(page: Any, condition: Callable[[], bool]) -> None:
+    """Wait for something that the page does in its own time."""
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("the page did not get there within 10 s")
+
+
+def link_has(page: Any, *parts: str) -> None:
+    """The address comes to hold these parts (it is written once things are calm)."""
+    until(page, lambda: all(part in page.evaluate("() => location.hash") for part in parts))
 
 
 def test_snr_slider_by_keyboard(tab: Tab, address: str, results: Results) -> None:
@@ -106,7 +116,7 @@ def test_snr_slider_by_keyboard(tab: Tab, address: str, results: Results) -> Non
     page.keyboard.press("ArrowLeft")
     settle(page)
     assert text(page, "#snr-out-logg").startswith(f"{ladder.logg[0][last - 1]:.2f}")
-    assert f"mag={ladder.magnitudes[last - 1]:g}" in hash_of(page)
+    link_has(page, f"mag={ladder.magnitudes[last - 1]:g}")
 
 
 def test_snr_slider_by_mouse_and_plot(tab: Tab, address: str) -> None:
@@ -140,35 +150,36 @@ def test_snr_new_noise_and_permalink(tab: Tab, address: str, results: Results) -
     settle(page)
     assert text(page, "#snr-out-logg").startswith(f"{ladder.logg[1][k]:.2f}")
     assert text(page, "#snr-seed-out") == "2 of 2"
-    assert hash_of(page) == "#v1&star=specvit-test-pfs-mr/subgiant-b&mag=21&seed=2"
+    link_has(page, "#v1&star=specvit-test-pfs-mr/subgiant-b&mag=21&seed=2")
     page.evaluate("() => { location.hash = '#v1&star=specvit-test-pfs-mr/giant-a&mag=20&seed=1'; }")
-    page.wait_for_timeout(300)
-    assert text(page, "#snr-magnitude-out") == "20.00"
+    until(page, lambda: text(page, "#snr-magnitude-out") == "20.00")
     assert page.input_value("#snr-star") == "specvit-test-pfs-mr/giant-a"
 
 
 def repaint_times(page: Any, slider: str, steps: int) -> list[float]:
-    """Milliseconds of main-thread work from a slider's event to the end of the frame that shows it."""
-    script = """async ([selector, steps]) => {
+    """Milliseconds of the main thread's own time, from a slider's event to the end of the frame that shows it.
+
+    Time of the thread and not of the clock, so that other work on the machine does not count.
+    """
+    step = """([selector, i]) => new Promise((done) => {
       const slider = document.querySelector(selector);
-      const times = [];
-      for (let i = 0; i < steps; i++) {
-        slider.value = i % (Number(slider.max) + 1);
-        await new Promise((r) => requestAnimationFrame(r));
-        const start = performance.now();
-        slider.dispatchEvent(new Event('input', { bubbles: true }));
-        const work = performance.now() - start;
-        const frame = await new Promise((r) => requestAnimationFrame(() => {
-          const begin = performance.now();
-          const channel = new MessageChannel();
-          channel.port1.onmessage = () => r(performance.now() - begin);
-          channel.port2.postMessage(0);
-        }));
-        times.push(work + frame);
-      }
-      return times;
-    }"""
-    return page.evaluate(script, [slider, steps])
+      slider.value = Number(slider.min) + (i % (Number(slider.max) - Number(slider.min) + 1));
+      slider.dispatchEvent(new Event('input', { bubbles: true }));
+      requestAnimationFrame(() => requestAnimationFrame(done));
+    })"""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+    times = []
+    for i in range(steps):
+        before = spent()
+        page.evaluate(step, [slider, i])
+        times.append(spent() - before)
+    return times
 
 
 @pytest.mark.parametrize(
@@ -176,13 +187,10 @@ def repaint_times(page: Any, slider: str, steps: int) -> list[float]:
 )
 def test_repaint_is_fast(tab: Tab, address: str, name: str, slider: str) -> None:
     page = go(tab, address, name)
-    repaint_times(page, slider, 10)
-    for _ in range(3):  # other work on the machine only makes it slower: the best says what the page needs
-        p95 = float(np.percentile(repaint_times(page, slider, 40), 95))
-        print(f"{name}: p95 {p95:.1f} ms")
-        if p95 <= REPAINT_MS:
-            return
-    pytest.fail(f"95 % of repaints take up to {p95:.1f} ms")
+    repaint_times(page, slider, 10)  # compiled by now
+    times = repaint_times(page, slider, 40)
+    print(f"{name}: median {np.median(times):.1f} ms, p95 {np.percentile(times, 95):.1f} ms")
+    assert np.percentile(times, 95) <= REPAINT_MS
 
 
 def test_chart_cursor_by_keyboard(tab: Tab, address: str) -> None:
@@ -193,8 +201,7 @@ def test_chart_cursor_by_keyboard(tab: Tab, address: str) -> None:
         page.keyboard.press("+")
     page.keyboard.press("ArrowRight")
     assert "Å: flux" in text(page, "#snr-spectrum .chart-reading")
-    page.wait_for_timeout(400)
-    assert "Å: flux" in page.locator("#snr-spectrum [role=status]").text_content()
+    until(page, lambda: "Å: flux" in page.locator("#snr-spectrum [role=status]").text_content())
     before = text(page, "#snr-spectrum .chart-reading")
     page.keyboard.press("Shift+ArrowRight")
     assert text(page, "#snr-spectrum .chart-reading") != before
@@ -213,7 +220,7 @@ def test_tokens_by_slider_pointer_and_link(tab: Tab, address: str, results: Resu
     settle(page)
     assert text(page, "#tok-out-index") == "4 of 16"
     assert "patch 4 of 16" in page.get_attribute("#tok-patch", "aria-valuetext")
-    assert "patch=4" in hash_of(page)
+    link_has(page, "patch=4")
     box = page.locator("#tok-spectrum .u-over").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + 40)
     settle(page)
@@ -232,10 +239,9 @@ def test_tokens_by_slider_pointer_and_link(tab: Tab, address: str, results: Resu
 def test_tokens_other_run_and_seen_noise(tab: Tab, address: str) -> None:
     page = go(tab, address, "tokens")
     page.check("#tok-seen")
-    assert "seen=1" in hash_of(page)
+    link_has(page, "seen=1")
     page.select_option("#tok-star", "specvit-test-lamost/obs-giant-a")
-    page.wait_for_timeout(300)
-    assert "observed" in text(page, "#tok-caption")
+    until(page, lambda: "observed" in text(page, "#tok-caption"))
     assert page.locator("#tok-seen-label").is_hidden()
 
 
@@ -246,13 +252,12 @@ def test_attention_layers_heads_and_cells(tab: Tab, address: str, results: Resul
     page.keyboard.press("ArrowRight")
     assert page.get_attribute("#att-layer", "aria-valuetext") == "layer 1 (mean of heads)"
     page.focus("#att-grid [aria-checked=true]")
+    head = "#att-grid [aria-checked=true]"
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(100)
+    until(page, lambda: page.get_attribute(head, "aria-label") == "layer 2, head 1")
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(100)
-    assert page.get_attribute("#att-grid [aria-checked=true]", "aria-label") == "layer 2, head 2"
-    assert "head=2.2" in hash_of(page)
-    assert "layer=1" in hash_of(page)
+    until(page, lambda: page.get_attribute(head, "aria-label") == "layer 2, head 2")
+    link_has(page, "head=2.2", "layer=1")
     page.focus("#att-map .map-surface")
     page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")
@@ -261,8 +266,7 @@ def test_attention_layers_heads_and_cells(tab: Tab, address: str, results: Resul
     assert (query, key) == (1, 2)
     shown = float(reading.rsplit(" ", 1)[1])
     assert shown == pytest.approx(weights[1, 1, 1, 2], rel=6e-3)
-    page.wait_for_timeout(400)
-    assert "weight" in page.locator("#att-map [role=status]").text_content()
+    until(page, lambda: "weight" in page.locator("#att-map [role=status]").text_content())
     low, high = (float(x) for x in re.findall(r"[01]\.\d{6}", text(page, "#att-sums")))
     assert abs(low - 1) < 1e-3
     assert abs(high - 1) < 1e-3
@@ -297,6 +301,54 @@ def test_attention_of_mean_pooling_without_noise(tab: Tab, address: str) -> None
     assert "to patch 16 " in text(page, "#att-map .map-reading")
 
 
+@pytest.fixture(scope="module")
+def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, np.ndarray]]:
+    """A site with the attention of 257 tokens, and the weights behind it, (layers, heads, tokens, tokens)."""
+    root = make_results(tmp_path_factory.mktemp("large"), n_pixels=512)
+    results = Results.load(root)
+    run = results.main
+    logits = np.random.default_rng(4).normal(0, 1.5, (1, 2, 257, 257))
+    weights = (np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)).round(7)
+    changed: dict[str, Any] = {run.path: run.run.model_copy(update={"vit": run.run.vit.model_copy(update=LARGE)})}
+    for name, exported in run.attention.items():
+        even = {"rollout": [1 / 256] * 256, "embedding_norm": [2.0] * 256}
+        update = {"n_tokens": 257, "weights": weights.tolist(), **even}
+        changed[run.file(f"attention/{name}.json")] = exported.model_copy(update=update)
+    entries = {e.path: e for e in results.index.files} | {p: write_file(root, p, f) for p, f in changed.items()}
+    write_index(root, results.index.model_copy(update={"files": list(entries.values())}))
+    with serve(build_site(root, tmp_path_factory.mktemp("large-site") / "public", (tokens, attention))) as url:
+        yield url, weights
+
+
+LARGE = {"n_patches": 256, "patch_size": 2, "depth": 1, "heads": 2}
+
+
+def test_large_maps_are_loaded_when_they_are_asked_for(tab: Tab, large: tuple[str, np.ndarray]) -> None:
+    address, weights = large
+    loaded: list[str] = []
+    tab.page.on("request", lambda r: loaded.append(r.url.rsplit("/", 1)[-1]))
+    page = go(tab, address, "attention", "#v1&head=1.1")
+    assert [name for name in loaded if re.fullmatch(r"\d+-\d+\.json", name)] == ["0-0.json"]
+    page.click("#att-grid [aria-label='layer 1, head 2']")
+    until(page, lambda: "0-1.json" in loaded)
+    until(page, lambda: text(page, "#att-head-name").endswith("head 2"))
+    page.focus("#att-map .map-surface")
+    page.keyboard.press("PageDown")
+    page.keyboard.press("End")
+    reading = text(page, "#att-map .map-reading")
+    assert reading.startswith("From patch 256 ")
+    mantissa, _, exponent = reading.rsplit(" ", 1)[1].partition("\u00d710")
+    raised = exponent.translate(str.maketrans("\u207b\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076", "-0123456")) or "0"
+    assert float(mantissa) * 10 ** int(raised) == pytest.approx(weights[0, 1, 256, 256], abs=1e-5, rel=0.05)
+
+
+def test_tokens_of_256_patches(tab: Tab, large: tuple[str, np.ndarray]) -> None:
+    page = go(tab, large[0], "tokens", "#v1&patch=256")
+    settle(page)
+    assert text(page, "#tok-out-index") == "256 of 256"
+    assert text(page, "#tok-out-pixels") == "511-512 (2)".replace("-", "\u2013")
+
+
 def window_of(page: Any) -> tuple[float, float]:
     lo, hi = page.evaluate(
         "() => { const r = Bokeh.documents[0].get_model_by_name('main').x_range; return [r.start, r.end]; }"
@@ -328,10 +380,7 @@ def test_spectra_windows_lines_and_frames(tab: Tab, address: str, results: Resul
     assert page.evaluate(first) / rest - 1 == pytest.approx(velocity / 299792.458, rel=1e-6)
     page.check("input[name=medium][value=air]")
     assert rest - page.evaluate(first) == pytest.approx(1.64, abs=0.03)  # 1.95 A of air less 0.3 A of velocity
-    link = hash_of(page)
-    assert "frame=observed" in link
-    assert "air=1" in link
-    assert "fe1" in link
+    link_has(page, "frame=observed", "air=1", "fe1")
 
 
 def test_spectra_smoothing_model_and_next(tab: Tab, address: str) -> None:
@@ -353,14 +402,12 @@ def test_spectra_smoothing_model_and_next(tab: Tab, address: str) -> None:
     assert not page.evaluate("() => Bokeh.documents[0].get_model_by_name('residual').visible")
     before = page.input_value("#spe-star")
     page.click("#spe-next")
-    page.wait_for_timeout(300)
-    assert page.input_value("#spe-star") != before
+    until(page, lambda: page.input_value("#spe-star") != before)
     page.focus("#inspector")
     page.keyboard.press("ArrowRight")
     assert "Å: flux" in text(page, "#spe-reading")
     page.click("[data-star='specvit-test-pfs-mr/dwarf-c']")
-    page.wait_for_timeout(300)
-    assert text(page, "#spe-about").startswith("Synthetic dwarf")
+    until(page, lambda: text(page, "#spe-about").startswith("Synthetic dwarf"))
     assert page.is_disabled("#spe-model")
 
 
@@ -398,7 +445,7 @@ def test_results_without_examples(results_dir: Path, tmp_path: Path) -> None:
     kept = [f for f in index.files if f.kind not in ("example", "attention")]
     write_index(copy, index.model_copy(update={"files": kept}))
     empty, site = Results.load(copy), Site()
-    for module in (snr, tokens, attention, spectra):
+    for module in MODULES:
         html = render_page(module.PAGE, PAGES, empty, site, module.context(empty, site)).decode()
         assert "These results hold no" in html
         assert "application/json" not in html
@@ -424,7 +471,7 @@ def test_axe_finds_nothing(browser: Any, address: str, name: str, scheme: str) -
     page = context.new_page()
     page.goto(f"{address}{name}.html")
     page.wait_for_selector(READY[name])
-    page.wait_for_timeout(300)
+    settle(page)
     violations = Axe().run(page).response["violations"]
     assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
     context.close()
@@ -455,6 +502,5 @@ def test_theme_change_repaints(browser: Any, address: str) -> None:
     color = "() => Bokeh.documents[0].get_model_by_name('flux').glyph.line_color"
     light = json.dumps(page.evaluate(color))
     page.emulate_media(color_scheme="dark")
-    page.wait_for_timeout(100)
-    assert json.dumps(page.evaluate(color)) != light
+    until(page, lambda: json.dumps(page.evaluate(color)) != light)
     context.close()

@@ -12,6 +12,7 @@ from site_builder.publish import Site
 from site_builder.stars import column, wavelengths
 
 FEW = 64  # boundaries are drawn up to this number of patches
+STRONGEST = 0.62  # opacity of the largest value
 
 
 def draw_patches(
@@ -24,7 +25,7 @@ def draw_patches(
         name: slug of the figure.
         title: what it shows.
         view: the star.
-        values: one per patch, not negative.
+        values: one per patch, shares of one.
         label: of the bars.
     """
     wave, flux = wavelengths(view.star.file.wave), column(view.star.file.flux)
@@ -32,16 +33,23 @@ def draw_patches(
     top = max(values)
 
     def draw(figure: Any, narrow: bool) -> None:
+        from matplotlib.collections import PolyCollection
+        from matplotlib.colors import to_rgba
+
         axes, bars = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.4))
-        for (lo, hi), value in zip(edges, values, strict=True):
-            axes.axvspan(lo, hi, color=paint("specvit"), alpha=round(0.62 * value / top, 3), lw=0)
-            if len(edges) <= FEW:
-                axes.axvline(lo, color=paint("rule"), lw=0.6)
-        x, y = decimate(wave, flux, 180 if narrow else 460)
+        boxes = [[(lo, 0), (hi, 0), (hi, 1), (lo, 1)] for lo, hi in edges]
+        tints = [to_rgba(paint("specvit"), round(STRONGEST * value / top, 3)) for value in values]
+        lines = paint("rule") if len(edges) <= FEW else "none"
+        style: dict[str, Any] = {"facecolors": tints, "edgecolors": lines, "linewidths": 0.6}
+        axes.add_collection(PolyCollection(boxes, transform=axes.get_xaxis_transform(), **style), autolim=False)
+        x, y = decimate(wave, flux, 130 if narrow else 380)
         axes.plot(x, y, color=paint("flux"), lw=0.9)
         axes.grid(False)
         axes.set_ylabel("flux / median")
-        bars.stairs(list(values), [*(e[0] for e in edges), edges[-1][1]], fill=True, color=paint("specvit"))
+        bars.stairs(
+            list(values), [*(e[0] for e in edges), edges[-1][1]], fill=True, facecolor=paint("specvit"), alpha=0.6
+        )
+        bars.axhline(1 / len(edges), color=paint("ink"), lw=1, ls=(0, (5, 4)))
         bars.set_ylabel(label)
         bars.set_xlabel("vacuum wavelength (Å)")
         bars.set_xlim(edges[0][0], edges[-1][1])

@@ -4,7 +4,7 @@ from typing import Any
 
 from site_builder import stars as star_list
 from site_builder.attention_view import AttentionView, browser_data
-from site_builder.figures.heads import draw_heads
+from site_builder.figures.heads import draw_heads, height
 from site_builder.figures.patches import draw_patches
 from site_builder.pages.base import Page
 from site_builder.publish import Site
@@ -49,4 +49,5 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         ],
         "spectrum": draw_patches(site, "attention-spectrum", title, view, overall, "attention"),
         "heads": draw_heads(site, view),
+        "heads_height": height(view),
     }

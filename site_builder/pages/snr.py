@@ -54,14 +54,14 @@ def _figure(site: Site, star: Star, magnitude: float) -> FigureSvg:
 
     def draw(figure: Any, narrow: bool) -> None:
         axes, sky = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
-        columns = 180 if narrow else 420
+        columns = 130 if narrow else 300
         for sign in (-1, 1):
             x, y = decimate(wave, flux + sign * sigma, columns)
             axes.plot(x, y, color=paint("flux-noisy"), lw=0.7, alpha=0.7)
         x, y = decimate(wave, flux, columns)
         axes.plot(x, y, color=paint("specvit"), lw=1.1)
-        low, high = np.percentile(flux - sigma, 0.3), np.percentile(flux + sigma, 99.0)
-        axes.set_ylim(low - 0.05, high + 0.1)
+        room = 4 * float(np.median(sigma))  # as the live figure: sky lines may leave it
+        axes.set_ylim(flux.min() - room, flux.max() + room)
         axes.set_ylabel("flux / median")
         if star.instrument.sky_e is not None:
             x, y = decimate(wave, np.array(star.instrument.sky_e), columns)
@@ -88,7 +88,7 @@ def _ladder_figure(site: Site, star: Star) -> FigureSvg:
         axes.set_ylabel("log g")
 
     title = f"Predicted log g of {star.file.title} over magnitude"
-    return draw_figure(site, "snr-ladder", title, draw, wide=(680, 320), narrow=(380, 300))
+    return draw_figure(site, "snr-ladder", title, draw, wide=(420, 380), narrow=(380, 300))
 
 
 def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
@@ -124,6 +124,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "star": star,
         "ladder": ladder,
         "index": index,
+        "paths": [p for s in stars for p in (s.path, s.instrument_path)],
         "residuals": residuals,
         "residual": residuals[index],
         "groups": star_list.options(stars),

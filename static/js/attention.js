@@ -149,7 +149,6 @@ function drawHead(weights) {
   const [layer, head] = state.at;
   const title = `Layer ${layer + 1}, head ${head + 1}`;
   view.head = weights;
-  stageHost("att-heads");
   grid.show(thumbs(), scale());
   grid.select(layer, head);
   map.show({ values: weights, n: attention.n_tokens, hasCls: attention.has_cls, patches, title }, scale(weights));

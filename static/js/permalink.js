@@ -52,3 +52,22 @@ export function onChange(callback) {
     if (Object.keys(state).length) callback(state);
   });
 }
+
+/** Buttons that copy the address of the present view. */
+function wireShare(button) {
+  const label = button.textContent;
+  button.addEventListener("click", async () => {
+    await new Promise((resolve) => window.setTimeout(resolve, 200)); // let a pending state reach the address
+    try {
+      await navigator.clipboard.writeText(window.location.href);
+      button.textContent = "Link copied";
+    } catch {
+      button.textContent = "Copy the address bar";
+    }
+    window.setTimeout(() => {
+      button.textContent = label;
+    }, 2000);
+  });
+}
+
+if (typeof document !== "undefined") document.querySelectorAll("[data-share]").forEach(wireShare);

@@ -44,6 +44,7 @@ async function load(key) {
   const n = star.wave.n;
   state.key = keyOf(entry);
   Object.assign(view, {
+    entry,
     star,
     instrument,
     wave: wavelengths(star.wave),
@@ -171,6 +172,8 @@ function fillControls() {
   ui.seedOut.textContent = `${state.seed + 1} of ${seeds.length}`;
   ui.fit.checked = state.fit;
   ui.lines.checked = state.lines;
+  byId("snr-json").href = view.entry.url;
+  byId("snr-noise-json").href = view.entry.instrument;
 }
 
 /** The table behind the charts: this star, this noise pattern. */

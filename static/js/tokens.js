@@ -61,7 +61,10 @@ function preview(pixel) {
 
 function pick(pixel) {
   const patch = patchOf(pixel);
-  if (patch) choose({ patch: patch.index });
+  if (!patch) return;
+  state.patch = patch.index;
+  refresh();
+  remember();
 }
 
 /** Charts, once; they read the present view at every drawing. */
@@ -328,8 +331,9 @@ function fromLink(link) {
 ui.star.addEventListener("change", () => choose({ key: ui.star.value }));
 ui.color.addEventListener("change", () => choose({ by: ui.color.value }));
 ui.patch.addEventListener("input", () => {
-  state.preview = null;
-  choose({ patch: Number(ui.patch.value) - 1 });
+  Object.assign(state, { patch: Number(ui.patch.value) - 1, preview: null });
+  refresh();
+  remember();
 });
 ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
 ui.seen.addEventListener("change", () => choose({ seen: ui.seen.checked }));
