@@ -1,4 +1,7 @@
-"""The SNR, token, attention and spectra pages in Chromium: what a reader does, by mouse, by keyboard, by link."""
+"""The SNR, token, attention and spectra pages in Chromium: what a reader does, by mouse, by keyboard, by link.
+
+That every page is quiet, accessible and fits a phone is tested for all of them in test_browser.py.
+"""
 
 import json
 import re
@@ -459,38 +462,6 @@ def test_content_security_policies(results_dir: Path, address: str, browser: Any
         policy = page.get_attribute("meta[http-equiv=Content-Security-Policy]", "content")
         assert "script-src 'self';" in policy
         assert ("style-src 'self';" in policy) == (name != "spectra")
-    context.close()
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("name", NAMES)
-def test_axe_finds_nothing(browser: Any, address: str, name: str, scheme: str) -> None:
-    from axe_playwright_python.sync_playwright import Axe
-
-    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 900})
-    page = context.new_page()
-    page.goto(f"{address}{name}.html")
-    page.wait_for_selector(READY[name])
-    settle(page)
-    violations = Axe().run(page).response["violations"]
-    assert [(v["id"], [n["html"][:120] for n in v["nodes"]]) for v in violations] == []
-    context.close()
-
-
-@pytest.mark.parametrize("name", NAMES)
-def test_phone_width_does_not_overflow(browser: Any, address: str, name: str) -> None:
-    context = browser.new_context(viewport={"width": 390, "height": 800})
-    page = context.new_page()
-    page.goto(f"{address}{name}.html")
-    page.wait_for_selector(READY[name])
-    assert page.evaluate("() => document.documentElement.scrollWidth - innerWidth") <= 1
-    small = page.evaluate(
-        """() => [...document.querySelectorAll('main button, main input, main select, main summary')]
-          .filter((e) => e.offsetParent && !e.closest('.choice') && e.type !== 'checkbox')
-          .map((e) => [e.id || e.className, e.getBoundingClientRect()])
-          .filter(([, r]) => r.width < 24 || r.height < 24).map(([n]) => n)"""
-    )
-    assert small == []
     context.close()
 
 
