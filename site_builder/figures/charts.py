@@ -142,8 +142,8 @@ def density_panel(ax: Any, d: s.Density, token: str) -> None:
     for i, level in enumerate(d.levels):
         vertices: list[tuple[float, float]] = []
         codes: list[Any] = []
-        for x, y, size in s.cells_of(d, level):
-            vertices += [(x, y), (x + size, y), (x + size, y + size), (x, y + size), (x, y)]
+        for left, right, bottom, top in s.blocks_of(d, level):
+            vertices += [(left, bottom), (right, bottom), (right, top), (left, top), (left, bottom)]
             codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
         if codes:
             alpha = s.opacity(i, len(d.levels))

@@ -24,10 +24,9 @@ def _cells(d: s.Density, token: str, place: dict[str, str]) -> list[Any]:
     for i, level in enumerate(d.levels):
         xs: list[float | None] = []
         ys: list[float | None] = []
-        for x, y, size in s.cells_of(d, level):
-            a, b, c, e = round(x, 4), round(x + size, 4), round(y, 4), round(y + size, 4)
-            xs += [a, b, b, a, a, None]
-            ys += [c, c, e, e, c, None]
+        for left, right, bottom, top in s.blocks_of(d, level):
+            xs += [left, right, right, left, left, None]
+            ys += [bottom, bottom, top, top, bottom, None]
         stars = "1 star" if level[1] == 1 else f"{level[0]} to {level[1]} stars"
         traces.append(
             scatter(

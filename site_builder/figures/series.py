@@ -103,11 +103,15 @@ def density(true: np.ndarray, predicted: np.ndarray, lo: float, hi: float, cells
     return Density(edges, counts, levels, int(len(true) - counts.sum()))
 
 
-def cells_of(d: Density, level: tuple[int, int]) -> list[tuple[float, float, float]]:
-    """(x, y, size) of the cells of one level."""
-    size = float(d.edges[1] - d.edges[0])
-    where = np.argwhere((d.counts >= level[0]) & (d.counts <= level[1]))
-    return [(float(d.edges[i]), float(d.edges[j]), size) for i, j in where]
+def blocks_of(d: Density, level: tuple[int, int]) -> list[tuple[float, float, float, float]]:
+    """(left, right, bottom, top) of the cells of one level; neighbours above each other are one block."""
+    inside = (d.counts >= level[0]) & (d.counts <= level[1])
+    blocks = []
+    for i, column in enumerate(inside):
+        steps = np.flatnonzero(np.diff(np.concatenate([[0], column.astype(int), [0]])))
+        for start, stop in zip(steps[::2], steps[1::2], strict=True):
+            blocks.append(tuple(round(float(d.edges[k]), 4) for k in (i, i + 1, start, stop)))
+    return blocks  # type: ignore[return-value]  # four edges each
 
 
 @dataclass(frozen=True)
