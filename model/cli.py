@@ -87,7 +87,9 @@ class Run:
         if not lamost.available():
             print(f"observed spectra not found in {lamost.observed_folder()}: the real stars are left out")
         pipelines = [Pipeline(c, self.runs / c.run_id) for c in configs]
-        command = f"python -m model run --preset {self.preset}" + (f" --seed {self.seed}" if self.seed else "")
+        options = {"seed": (self.seed, 0), "scale-down": (self.scale_down, 1)}
+        command = f"python -m model run --preset {self.preset}"
+        command += "".join(f" --{name} {value}" for name, (value, default) in options.items() if value != default)
         export(pipelines, out, command, self.weights)
         print(f"results written to {out}; python build.py --results {out} makes the site")
 

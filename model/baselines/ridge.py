@@ -53,7 +53,7 @@ class Ridge:
         cross -= count * mean_x * mean_y
         x, truth = scaler.inputs(validation.flux).double(), validation.labels[:, 1].double().numpy()
         best: tuple[float, float, Tensor] | None = None
-        for alpha in count * np.logspace(-3, 2, 16):
+        for alpha in count * np.logspace(-2.5, 1.5, 9):
             factor = torch.linalg.cholesky(gram + alpha * torch.eye(p, dtype=torch.float64))
             w = torch.cholesky_solve(cross[:, None], factor)[:, 0]
             score = r2(truth, ((x - mean_x) @ w + mean_y).numpy())
