@@ -25,7 +25,7 @@ def card(stars: list[ExampleFile]) -> bytes:
         figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#0b0708")
         canvas = FigureCanvasAgg(figure)
         figure.text(0.065, 0.79, "Spec", fontsize=56, ha="left")
-        figure.text(0.065 + 0.147, 0.79, "ViT", fontsize=56, ha="left", color="#ff8370")
+        figure.text(0.065 + 0.161, 0.79, "ViT", fontsize=56, ha="left", color="#ff8370")
         figure.text(
             0.067,
             0.685,
@@ -40,7 +40,7 @@ def card(stars: list[ExampleFile]) -> bytes:
         gap = np.full((6, columns, 3), (11, 7, 8), np.uint8)
         rows = []
         for star in stars:
-            flux = plate.resample(star, lo, hi, columns)
+            flux = plate.flattened(plate.resample(star, lo, hi, columns))
             low, high = np.percentile(flux, [0.2, 99])
             strip = plate.shade(flux, float(low) - 0.08, float(high) * 1.08)
             rows += [np.repeat(strip[None], 60, axis=0), gap]

@@ -35,6 +35,15 @@ def resample(star: ExampleFile, lo: float, hi: float, columns: int) -> np.ndarra
     return fine.reshape(columns, 4).mean(1)
 
 
+def flattened(flux: np.ndarray, blocks: int = 16) -> np.ndarray:
+    """(columns,) flux over a smooth continuum: a parabola through the brightest tenth of each block."""
+    x = np.linspace(-1, 1, len(flux))
+    parts = np.array_split(np.arange(len(flux)), blocks)
+    top = [np.percentile(flux[part], 90) for part in parts]
+    middle = [x[part].mean() for part in parts]
+    return flux / np.maximum(np.polyval(np.polyfit(middle, top, 2), x), 1e-3)
+
+
 def shade(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """(..., 3) uint8 colours of (...) values between ``low`` and ``high``."""
     t = np.clip((values - low) / (high - low), 0, 1) * (len(STOPS) - 1)
@@ -45,7 +54,7 @@ def shade(values: np.ndarray, low: float, high: float) -> np.ndarray:
 
 def strip(star: ExampleFile, lo: float, hi: float, columns: int = 1000) -> bytes:
     """One star as a one-pixel-high PNG, stretched by the page."""
-    flux = resample(star, lo, hi, columns)
+    flux = flattened(resample(star, lo, hi, columns))
     low, high = np.percentile(flux, [0.2, 99])
     return png(shade(flux, float(low) - 0.08, float(high) * 1.08)[None])
 

@@ -43,6 +43,7 @@ class PlateRow:
     path: str
     image: str
     logg: Quantity
+    teff: Quantity
     predicted: Quantity | None
     sigma: Quantity | None
 
@@ -67,6 +68,7 @@ def plate_rows(results: Results, site: Site, count: int = 7) -> tuple[list[Plate
                 path,
                 image,
                 results.quantity(path, "/logg"),
+                results.quantity(path, "/teff"),
                 results.quantity(path, "/predicted_logg") if answer else None,
                 results.quantity(path, "/predicted_sigma") if answer and star.predicted_sigma is not None else None,
             )
@@ -98,6 +100,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "tally": findings.tally(run, curve.name, rival) if rival else None,
         "ways": WAYS,
         "plate": rows,
+        "plate_paths": [row.path for row in rows],
         "scale": scale,
         "figure_curve": brightness_figure(site, run),
         "csv": tables.metrics_csv(site, run, curve.name, slice_name),
