@@ -12,7 +12,7 @@ import numpy as np
 from site_builder import lines
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW
-from site_builder.stars import Star, lines_of, wavelength_at
+from site_builder.stars import Star, lines_of, seen_by, wavelength_at
 
 INLINE_TOKENS = 64  # maps of at most this many tokens travel with the star
 
@@ -164,6 +164,7 @@ def browser_data(stars: list[Star], site: Site) -> dict[str, Any]:
                 "url": star.url,
                 "instrument": PUBLISHED_BELOW + star.instrument_path,
                 "instrument_name": star.instrument.name,
+                **seen_by(star),
                 **view.publish(site),
             }
         )

@@ -111,6 +111,11 @@ def lines_of(axis: WaveAxis, groups: tuple[str, ...] | None = None) -> list[dict
     return [line for line in found if groups is None or line["group"] in groups]
 
 
+def seen_by(star: Star) -> dict[str, Any]:
+    """What scripts must know of the instrument: the unit of flux, and bands that the network does not see."""
+    return {"unit": f"flux / {star.instrument.normalisation}", "masked": [list(b) for b in star.instrument.masked]}
+
+
 def publish_lines(site: Site) -> str:
     """Put the list of lines, with sources, into the site and return its address."""
     groups, found = lines.load()

@@ -45,7 +45,7 @@ def draw_patches(
         x, y = decimate(wave, flux, 130 if narrow else 380)
         axes.plot(x, y, color=paint("flux"), lw=0.9)
         axes.grid(False)
-        axes.set_ylabel("flux / median")
+        axes.set_ylabel(f"flux / {view.star.instrument.normalisation}")
         bars.stairs(
             list(values), [*(e[0] for e in edges), edges[-1][1]], fill=True, facecolor=paint("specvit"), alpha=0.6
         )

@@ -81,8 +81,9 @@ def _ladder_figure(site: Site, star: Star) -> FigureSvg:
 
     def draw(figure: Any, narrow: bool) -> None:
         axes = figure.subplots()
-        axes.plot(np.tile(m, len(logg)), logg.ravel(), "o", ms=2.5, color=paint("flux-noisy"))
-        axes.errorbar(m, logg[0], sigma[0], fmt="o-", color=paint("specvit"), lw=1.4, ms=5)
+        axes.plot(np.tile(m, len(logg)), logg.ravel(), ".", ms=2.5, color=paint("flux-noisy"))
+        axes.fill_between(m, logg[0] - sigma[0], logg[0] + sigma[0], color=paint("specvit"), alpha=0.18, lw=0)
+        axes.plot(m, logg[0], color=paint("specvit"), lw=1.5)
         axes.axhline(star.file.logg, color=paint("ink"), lw=1.1, ls=(0, (5, 3)))
         axes.set_xlabel("magnitude")
         axes.set_ylabel("log g")

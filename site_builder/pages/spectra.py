@@ -75,7 +75,7 @@ def _downloads(star: Star, site: Site) -> dict[str, str]:
         "TEFF": f.teff,
         "LOGG": f.logg,
         "M_H": f.mh,
-        "FRAME": "rest, vacuum wavelengths, flux / median",
+        "FRAME": f"rest, vacuum wavelengths, flux / {star.instrument.normalisation}",
         "RUN": star.run.name,
         "COMMIT": f.provenance.commit,
     }
@@ -92,7 +92,7 @@ def _browser(stars: list[Star], files: dict[str, dict[str, str]], site: Site) ->
     groups, found = lines.load()
     return {
         "document": site.publish("data/inspector.json", inspector.document().encode()),
-        "stars": [{"key": s.key, "url": s.url, **files[s.key]} for s in stars],
+        "stars": [{"key": s.key, "url": s.url, **star_list.seen_by(s), **files[s.key]} for s in stars],
         "groups": [{"id": g.id, "title": g.title} for g in groups],
         "lines": lines.for_browser(found[0].vacuum, found[-1].vacuum),
     }

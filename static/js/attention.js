@@ -9,7 +9,7 @@ import { HeadMap } from "./headmap.js";
 import { drawColorBar } from "./heatmap.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
 import { color, onTheme, tint } from "./palette.js";
-import { linesIn, name, paintPatches, perPixel } from "./patches.js";
+import { linesIn, name, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
 import { stageHost } from "./stage.js";
 import { hasNoise, loadStar, mean, seenFlux } from "./starview.js";
@@ -53,10 +53,13 @@ function build() {
       hideX: true,
       top: NAME_SPACE,
       xLabel: "",
-      yLabel: "flux / median",
+      yLabel: () => view.entry.unit,
       describe: says,
       series: [{ stroke: () => color("flux"), width: 1 }],
-      under: (u) => paintPatches(u, view.patches, values(), { lo: 0, hi: strongest() }),
+      under: (u) => {
+        paintPatches(u, view.patches, values(), { lo: 0, hi: strongest() });
+        paintMasked(u, view.entry.masked);
+      },
       over: (u) => state.lines && paintLines(u, view.lines),
     },
     [view.wave, view.flux],

@@ -25,7 +25,7 @@ const KEY_HELP = "Arrow keys move the reading, Shift moves faster, plus and minu
  * @property {string} [details] id of the table with the same data
  * @property {number} height CSS pixels
  * @property {string} xLabel
- * @property {string} yLabel
+ * @property {string|(() => string)} yLabel read at every drawing if a function
  * @property {Series[]} series
  * @property {(min: number, max: number) => [number, number]} [yRange]
  * @property {(value: number) => string} [yTick]
@@ -267,7 +267,7 @@ export class Chart {
       stroke: () => color("ink-2"),
       font: font(12),
       labelFont: font(12),
-      label: x ? (options.hideX ? undefined : options.xLabel) : options.yLabel,
+      label: x ? (options.hideX ? undefined : options.xLabel) : () => text(options.yLabel),
       labelSize: 18,
       size: x ? (options.hideX ? 0 : 30) : 42,
       gap: 4,
@@ -278,6 +278,8 @@ export class Chart {
     };
   }
 }
+
+const text = (label) => (typeof label === "function" ? label() : label);
 
 function tick(value, write) {
   if (value === null || value === undefined) return "";

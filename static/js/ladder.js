@@ -1,6 +1,6 @@
 /** SpecViT's answers for one star over magnitude: this noise seed, and the spread over all seeds. */
 
-import { SvgPlot, onWidth } from "./svgplot.js";
+import { SvgPlot, niceTicks, onWidth } from "./svgplot.js";
 import { fixed } from "./format.js";
 
 const HEIGHT = 300;
@@ -41,7 +41,7 @@ export class LadderPlot {
       height: HEIGHT,
       x: [magnitudes[0] - step / 2, magnitudes.at(-1) + step / 2],
       y: range(star),
-      xTicks: magnitudes.filter((m) => this.host.clientWidth > 460 || Number.isInteger(m)),
+      xTicks: niceTicks(magnitudes[0], magnitudes.at(-1), this.host.clientWidth > 460 ? 6 : 4),
       xLabel: "magnitude",
       yLabel: "log g",
     });
@@ -57,14 +57,22 @@ export class LadderPlot {
     logg.forEach(
       (row, s) =>
         s !== seed &&
-        row.forEach((v, k) => plot.add("circle", { cx: plot.x(magnitudes[k]), cy: plot.y(v), r: 1.8, class: "other" })),
+        row.forEach((v, k) =>
+          plot.add("circle", {
+            cx: plot.x(magnitudes[k]),
+            cy: plot.y(v),
+            r: magnitudes.length > 12 ? 1.3 : 1.8,
+            class: "other",
+          }),
+        ),
     );
     plot.line(magnitudes, logg[seed], "answer");
-    magnitudes.forEach((m, k) => {
-      const [a, b] = [logg[seed][k] - sigma[seed][k], logg[seed][k] + sigma[seed][k]];
-      plot.add("path", { d: `M${plot.x(m)} ${plot.y(a)}V${plot.y(b)}`, class: "bar" });
-      plot.add("circle", { cx: plot.x(m), cy: plot.y(logg[seed][k]), r: 3.6, class: "dot" });
-    });
+    for (const sign of [-1, 1]) {
+      const edge = magnitudes.map((_, k) => logg[seed][k] + sign * sigma[seed][k]);
+      plot.line(magnitudes, edge, "edge");
+    }
+    this.bar = plot.add("path", { class: "bar", d: "" });
+    this.dot = plot.add("circle", { class: "dot", r: 4.5 });
     plot.root.addEventListener("click", (event) => this.onPick(nearest(magnitudes, plot.xAt(event))));
     this.plot = plot;
     this.move(index);
@@ -73,9 +81,13 @@ export class LadderPlot {
   /** Put the cursor on another magnitude (cheap: called at every step of the slider). */
   move(index) {
     this.index = index;
-    const { plot } = this;
-    const x = plot.x(this.star.ladder.magnitudes[index]).toFixed(1);
+    const { plot, star, seed } = this;
+    const [value, sigma] = [star.ladder.logg[seed][index], star.ladder.sigma[seed][index]];
+    const x = plot.x(star.ladder.magnitudes[index]).toFixed(1);
     this.cursor.setAttribute("d", `M${x} ${plot.box.top}V${plot.box.bottom}`);
+    this.bar.setAttribute("d", `M${x} ${plot.y(value - sigma).toFixed(1)}V${plot.y(value + sigma).toFixed(1)}`);
+    this.dot.setAttribute("cx", x);
+    this.dot.setAttribute("cy", plot.y(value).toFixed(1));
   }
 }
 

@@ -77,6 +77,17 @@ export function paintPatches(u, patches, values, scale) {
   ctx.restore();
 }
 
+/** Cover the bands that the network does not see; call from a chart's `under`. */
+export function paintMasked(u, bands) {
+  u.ctx.save();
+  u.ctx.fillStyle = color("paper-3");
+  for (const [lo, hi] of bands) {
+    const [x, y, w, h] = box(u, { lo, hi });
+    if (w > 0) u.ctx.fillRect(x, y, w, h);
+  }
+  u.ctx.restore();
+}
+
 /** Frame one patch; call from a chart's `over`. */
 export function framePatch(u, patch) {
   const [x, y, w, h] = box(u, patch);

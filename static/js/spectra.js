@@ -105,33 +105,40 @@ function draw() {
   bokeh.renderers.band.visible = state.band && sigma !== null;
   bokeh.residual.visible = Boolean(model) && state.model;
   bokeh.overview.below[0].axis_label = `wavelength in ${state.air ? "air" : "vacuum"}, ${how.observed ? "observed" : "rest"} frame (\u00c5)`;
+  bokeh.main.left[0].axis_label = view.entry.unit;
   bokeh.overview.x_range.setv({ start: x[0], end: x.at(-1) });
   setY(bokeh.overview.y_range, extremes([flux], [x[0], x.at(-1)]), 0.1, 0.1);
   fitY();
   drawLines();
 }
 
-/** Lines of the chosen groups; telluric bands stand still in the observed frame. */
+/** Lines of the chosen groups, and what the network does not see. */
 function drawLines() {
-  const { how, velocity, star } = view;
+  const { how, velocity, star, entry } = view;
   const lines = { x: [], y: [], label: [] };
   const bands = { x0: [], x1: [], x: [], y: [], label: [] };
-  page.lines
-    .filter((line) => state.groups.includes(line.group))
-    .forEach((line, i) => {
-      const telluric = line.group === "telluric";
-      if (telluric && star.origin !== "observed") return;
-      const at = (w) => shown(telluric ? rest(w, { observed: true, air: false }, velocity) : w, how, velocity);
-      const y = 0.99 - 0.055 * (i % 3);
-      const target = line.width ? bands : lines;
-      target.label.push(line.label);
-      target.y.push(y);
-      if (line.width) {
-        bands.x0.push(at(line.vacuum));
-        bands.x1.push(at(line.vacuum + line.width));
-        bands.x.push(at(line.vacuum + line.width / 2));
-      } else lines.x.push(at(line.vacuum));
-    });
+  const band = (lo, hi, label, y) => {
+    bands.x0.push(lo);
+    bands.x1.push(hi);
+    bands.x.push((lo + hi) / 2);
+    bands.y.push(y);
+    bands.label.push(label);
+  };
+  for (const [lo, hi] of entry.masked) band(shown(lo, how, velocity), shown(hi, how, velocity), "masked", 0.06);
+  const chosen = page.lines.filter((line) => state.groups.includes(line.group));
+  chosen.forEach((line, i) => {
+    const telluric = line.group === "telluric";
+    if (telluric && star.origin !== "observed") return;
+    // Telluric bands stand still in the observed frame.
+    const at = (w) => shown(telluric ? rest(w, { observed: true, air: false }, velocity) : w, how, velocity);
+    const y = 0.99 - 0.055 * (i % 3);
+    if (line.width) band(at(line.vacuum), at(line.vacuum + line.width), line.label, y);
+    else {
+      lines.x.push(at(line.vacuum));
+      lines.y.push(y);
+      lines.label.push(line.label);
+    }
+  });
   bokeh.sources.lines.data = lines;
   bokeh.sources.bands.data = bands;
 }

@@ -6,7 +6,7 @@ import { byId, el, say, svg } from "./dom.js";
 import { fixed, weight } from "./format.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
 import { color, onTheme, tint } from "./palette.js";
-import { drawTintBar, framePatch, linesIn, name, paintPatches, perPixel } from "./patches.js";
+import { drawTintBar, framePatch, linesIn, name, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
 import { eachFrame, stageHost } from "./stage.js";
 import { hasNoise, loadStar, seenFlux } from "./starview.js";
@@ -78,11 +78,14 @@ function build() {
       details: "tok-table",
       height: 320,
       xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "flux / median",
+      yLabel: () => view.entry.unit,
       hideX: true,
       top: NAME_SPACE,
       series: [{ stroke: () => color("flux"), width: 1 }],
-      under: (u) => paintPatches(u, view.patches, chosen().values, scale()),
+      under: (u) => {
+        paintPatches(u, view.patches, chosen().values, scale());
+        paintMasked(u, view.entry.masked);
+      },
       over: (u) => {
         if (state.lines) paintLines(u, view.lines);
         framePatch(u, shown());
@@ -99,7 +102,7 @@ function build() {
       tools: false,
       quiet: true,
       xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "share",
+      yLabel: () => (chosen().share ? "share" : "length"),
       series: [
         { stroke: () => color("specvit"), width: 1, fill: () => tint("specvit", 0.45) },
         { stroke: () => color("ink"), width: 1, dash: [5, 4] },
@@ -117,7 +120,7 @@ function build() {
       height: 280,
       tools: false,
       xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "flux / median",
+      yLabel: () => view.entry.unit,
       top: NAME_SPACE,
       series: [
         { stroke: () => tint("flux", 0.35), width: 1 },
@@ -276,7 +279,6 @@ function draw(newStar) {
     charts.top.setData([view.wave, view.flux], !newStar);
     charts.bars.setData(barData(), !newStar);
   }
-  charts.bars.options.yLabel = chosen().share ? "share" : "length";
   charts.top.rename(label);
   charts.bars.rename(`${chosen().title}, by patch`);
   drawScale();
