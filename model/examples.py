@@ -128,14 +128,14 @@ def synthetic_stars(simulator: Simulator, net: SpecViT, n: int, seeds: int, prov
     return stars
 
 
-def choose_observed(evaluation: EvaluationSet, per_class: int = 3) -> list[int]:
-    """Indices of the stars to show: per class the best S/N in each third of the metallicities."""
+def choose_observed(evaluation: EvaluationSet, snr_max: float, per_class: int = 3) -> list[int]:
+    """Indices of the stars to show: per class the best S/N that was trained on, in each third of the metallicities."""
     chosen: list[int] = []
     assert evaluation.valid is not None
     complete = evaluation.valid.float().mean(1).numpy()
     for name in ("giant", "subgiant", "dwarf"):
         members = np.flatnonzero([star_class(v) == name for v in evaluation.logg])
-        members = members[complete[members] > 0.97]
+        members = members[(complete[members] > 0.97) & (evaluation.snr[members] <= snr_max)]
         thirds = np.array_split(members[np.argsort(evaluation.mh[members], kind="stable")], per_class)
         chosen += [int(part[np.argmax(evaluation.snr[part])]) for part in thirds if len(part)]
     return chosen
@@ -153,7 +153,7 @@ def observed_stars(
     spectra, _ = lamost.select_dr10(simulator.instrument.wave[0], simulator.instrument.wave[-1])
     bounds = simulator.grid.bounds
     stars = []
-    for i in choose_observed(evaluation):
+    for i in choose_observed(evaluation, simulator.level_range[1]):
         on = to_instrument(spectra.wave, spectra.flux[i], spectra.ivar[i], float(spectra.z[i]), simulator.instrument)
         labels = [
             float(np.clip(v, *bounds[k]))
