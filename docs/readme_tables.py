@@ -45,7 +45,7 @@ def duration(seconds: float) -> str:
 
 
 def main_metrics(run: RunFile, metrics: dict[tuple[str, str], MetricsFile], origin: str) -> list[MetricsFile]:
-    """Metrics of a run on its sets of one origin."""
+    """Metrics of a run on its sets of one origin, in the order of the run."""
     names = [s.name for s in run.sets if s.origin == origin]
     return [metrics[run.provenance.run, name] for name in names if (run.provenance.run, name) in metrics]
 
@@ -67,20 +67,23 @@ def by_magnitude(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile
 
 
 def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile]) -> str:
-    """Every published run: its command, its time, its result."""
+    """Every published command: its runs with their time and the answers of SpecViT."""
     body = []
-    for run in runs:
-        specvit = run.models[0]
+    for run in sorted(runs, key=lambda run: run.provenance.command != runs[0].provenance.command):
         machine = run.provenance.machine
-        where = machine.gpu or f"{machine.cores} cores, {machine.cpu}"
+        time = f"{duration(sum(m.train_seconds for m in run.models))}, {machine.gpu or f'{machine.cores} cores'}"
+        results = []
         for info in run.sets:
             file = metrics.get((run.provenance.run, info.name))
-            row = next((r for r in file.rows if r.slice == "all" and r.model == specvit.name), None) if file else None
+            row = (
+                next((r for r in file.rows if r.slice == "all" and r.model == run.models[0].name), None)
+                if file
+                else None
+            )
             if row is not None:
-                time = duration(sum(m.train_seconds for m in run.models))
-                result = f"{info.title} ({info.origin}, n = {row.n}): R² {number(row.r2)}, MAE {number(row.mae)} dex"
-                body.append([f"`{run.provenance.command}`", f"{time} ({where})", result])
-    return table(["command", "training time", "result of SpecViT"], body)
+                results.append(f"{info.title} ({row.n}): R² {row.r2.value:.3f}, MAE {row.mae.value:.3f} dex")
+        body.append([f"`{run.provenance.command}`", run.instrument, time, "<br>".join(results)])
+    return table(["command", "instrument", "training", "SpecViT's log g on (stars)"], body)
 
 
 def render(text: str, results: Path) -> str:

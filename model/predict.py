@@ -67,13 +67,15 @@ class Predictor:
         return mean, torch.linalg.svd(nodes - mean, full_matrices=False).Vh[:COMPONENTS]
 
     def misfit(self, on: OnPixels) -> float:
-        """rms of what no synthetic spectrum can look like, beyond the noise, as a fraction of the flux."""
+        """rms of what no synthetic spectrum can look like, surely beyond the noise, as a fraction of the flux."""
         mean, directions = self._basis
         keep = on.valid & self.instrument.used
         basis = directions[:, keep].T.double()
         y = (on.flux - mean)[keep].double()
         fit = basis @ torch.linalg.lstsq(basis, y[:, None]).solution[:, 0]
-        excess = (y - fit).square().mean() - on.sigma[keep].double().square().mean()
+        variance = on.sigma[keep].double().square()
+        chance = 4 * (2 * variance.square().sum()).sqrt() / len(variance)  # of the mean square of pure noise
+        excess = (y - fit).square().mean() - variance.mean() - chance
         return float(excess.clamp_min(0).sqrt())
 
     def answer(self, spectrum: TableSpectrum, air: bool, rv: float) -> Answer:
