@@ -297,6 +297,15 @@ def test_pages_are_well_formed(documents: dict[str, Document]) -> None:
         assert 40 < len(document.head["description"]) < 180, path
 
 
+def test_sentences_are_apart(files: dict[str, bytes], documents: dict[str, Document]) -> None:
+    for path in documents:
+        text = re.sub(r"<(script|svg|code|pre|math)\b.*?</\1>", "", files[path].decode(), flags=re.S)
+        text = re.sub(r"</?(data|a|span|strong|em|i|b|button)\b[^>]*>", "", text)
+        text = re.sub(r"<[^>]*>", "\n", text)
+        glued = re.findall(r".{30}[a-z)\]][.;:][A-Z].{20}", text)
+        assert not glued, f"{path}: {glued}"
+
+
 def test_strict_policy(documents: dict[str, Document]) -> None:
     for path, document in documents.items():
         assert document.forbidden == [], path

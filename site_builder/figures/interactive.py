@@ -9,6 +9,14 @@ from site_builder.publish import Site
 from site_builder.results import RunResults
 
 
+def _brightness_axis(text: str, run: RunResults, set_name: str, slice_name: str) -> dict[str, Any]:
+    """Magnitudes, or a logarithmic axis of SNR with a tick at each bin."""
+    if slice_name != "snr":
+        return title(text)
+    ticks = [s.position(row) for row in s.bins(run, set_name, slice_name)]
+    return title(text, type="log", tickvals=ticks, ticktext=[f"{t:.0f}" for t in ticks])
+
+
 def curves(site: Site, name: str, run: RunResults, set_name: str, slice_name: str, metric: str, y: str, x: str) -> str:
     """A metric against brightness, all models, with intervals."""
     traces = []
@@ -26,7 +34,7 @@ def curves(site: Site, name: str, run: RunResults, set_name: str, slice_name: st
                 **style(one.model.family, one.model.family == "specvit"),
             )
         )
-    axis = title(x, type="log") if slice_name == "snr" else title(x)
+    axis = _brightness_axis(x, run, set_name, slice_name)
     return publish(site, name, traces, xaxis=axis, yaxis=title(y), hovermode="x unified")
 
 
@@ -77,7 +85,7 @@ def calibration(site: Site, name: str, run: RunResults, set_name: str, slice_nam
     lines: list[dict[str, Any]] = [
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": v, "y1": v, "line": ink} for v in s.NOMINAL
     ]
-    axis = title(x, type="log") if slice_name == "snr" else title(x)
+    axis = _brightness_axis(x, run, set_name, slice_name)
     return publish(site, name, traces, xaxis=axis, yaxis=title("Stars within the interval (%)"), shapes=lines)
 
 

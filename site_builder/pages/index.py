@@ -84,7 +84,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     slice_name = series.brightness_slice(run, curve.name)
     observed = findings.observed_sets(results)
     rows, scale = plate_rows(results, site)
-    observed_rows = [(r, s, r.row(s.name, r.specvit.name), findings.compare(r, s.name, "mae")) for r, s in observed]
+    observed_rows = [(r, s, r.row(s.name, r.specvit.name), findings.compare(r, s.name, "nmad")) for r, s in observed]
     rival = run.family("mlp")
     return {
         "run": run,

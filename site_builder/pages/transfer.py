@@ -39,6 +39,7 @@ class ObservedSet:
     bins: list[Row]
     slice: str
     comparisons: list[findings.Comparison]
+    scatter: list[findings.Comparison]
     synthetic: tuple[SetInfo, Row] | None
     selection: list[tuple[str, Quantity]]
     figures: dict[str, FigureSvg]
@@ -138,6 +139,7 @@ def _observed(results: Results, site: Site, run: RunResults, info: SetInfo) -> O
         bins=series.bins(run, info.name, slice_name),
         slice=slice_name,
         comparisons=findings.compare(run, info.name, "mae"),
+        scatter=findings.compare(run, info.name, "nmad"),
         synthetic=synthetic,
         selection=[(cut, run.q(f"/sets/{index}/selection/{_escape(cut)}")) for cut in info.selection],
         figures=static,
