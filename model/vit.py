@@ -36,9 +36,8 @@ class VitConfig:
     def __post_init__(self) -> None:
         for a, b in (("n_pixels", "patch_size"), ("width", "heads")):
             if getattr(self, a) % getattr(self, b):
-                raise BadInput(
-                    f"model: field {a} ({getattr(self, a)}) is no multiple of field {b} ({getattr(self, b)}); change one."
-                )
+                sizes = f"field {a} ({getattr(self, a)}) is no multiple of field {b} ({getattr(self, b)})"
+                raise BadInput(f"model: {sizes}; change one.")
         if self.embedding_init == "pca" and self.embedding != "per-position":
             raise BadInput("model: field embedding_init is pca, which needs embedding per-position; change one.")
 

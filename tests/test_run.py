@@ -25,7 +25,7 @@ def test_the_whole_chain_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[
     arguments = ["run", "--preset", "specvit-nano", "--scale-down", "40", "--out", str(out), "--runs", str(runs)]
     assert cli.main([*arguments, "--weights", str(weights)]) == 0
     results = Results.load(out)
-    assert results.main.id == "specvit-nano-pfs-mr"
+    assert results.main.name == "specvit-nano-pfs-mr"
     assert {p.name for p in weights.glob("*.safetensors")} == {
         "specvit-nano-pfs-mr.safetensors",
         "specvit-nano-lamost.safetensors",
