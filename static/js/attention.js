@@ -147,12 +147,12 @@ async function headMap(of, [layer, head]) {
   return Float64Array.from(list, (v) => v * of.attention.unit);
 }
 
-function drawHead(weights) {
+function drawHead(weights, all = true) {
   const { attention, patches } = view;
   const [layer, head] = state.at;
   const title = `Layer ${layer + 1}, head ${head + 1}`;
   view.head = weights;
-  grid.show(thumbs(), scale());
+  if (all) grid.show(thumbs(), scale());
   grid.select(layer, head);
   map.show({ values: weights, n: attention.n_tokens, hasCls: attention.has_cls, patches, title }, scale(weights));
   drawColorBar(ui.bar, scale(weights), (v) => String(Number(v.toPrecision(3))));
@@ -244,10 +244,13 @@ async function choose(change) {
   view.flux = loaded.flux;
   Object.assign(state, change, { key: view.entry.key, at: loaded.at });
   state.layer = Math.min(state.layer, view.byLayer.length);
-  fillControls();
-  drawHead(loaded.weights);
-  drawLayer(newStar);
-  showRow(map.cell[0]);
+  const all = !charts || Object.keys(change).some((field) => field !== "at"); // another head leaves the rest alone
+  drawHead(loaded.weights, all);
+  if (all) {
+    fillControls();
+    drawLayer(newStar);
+    showRow(map.cell[0]);
+  }
   remember();
 }
 

@@ -5,8 +5,15 @@ import { fixed } from "./format.js";
 
 const HEIGHT = 300;
 
-/** Mean and standard deviation over seeds, per magnitude. */
+const spreads = new WeakMap();
+
+/** Mean and standard deviation over seeds, per magnitude; computed once a ladder. */
 export function spread(ladder) {
+  if (!spreads.has(ladder)) spreads.set(ladder, computeSpread(ladder));
+  return spreads.get(ladder);
+}
+
+function computeSpread(ladder) {
   const n = ladder.seeds.length;
   const mean = ladder.magnitudes.map((_, k) => ladder.logg.reduce((sum, row) => sum + row[k], 0) / n);
   const sd = ladder.magnitudes.map((_, k) =>

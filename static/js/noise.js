@@ -92,7 +92,6 @@ export function median(values, scratch = new Float64Array(values.length)) {
  * @returns {number}
  */
 export function snr(flux, sigma, scratch = new Float64Array(flux.length)) {
-  const ratio = new Float64Array(flux.length);
-  for (let i = 0; i < flux.length; i++) ratio[i] = flux[i] / sigma[i];
-  return median(ratio, scratch);
+  for (let i = 0; i < flux.length; i++) scratch[i] = flux[i] / sigma[i];
+  return median(scratch, scratch);
 }
