@@ -63,15 +63,20 @@ def instrument_file(instrument: Instrument, stamp: Provenance) -> InstrumentFile
     )
 
 
+def _count(n: int) -> str:
+    """A count for readers, in groups of three."""
+    return f"{n:,}".replace(",", "\u202f")
+
+
 def _recipe(trainer: Trainer) -> Training:
     c = trainer.config
+    schedule = f"linear warm-up, cosine of {_count(c.presentations)} presentations"
+    if c.cooldown_from is not None:
+        schedule += f", from {_count(c.cooldown_from)} linear to 0 over {_count(c.cooldown)}"
     return Training(
         optimizer="AdamW",
         learning_rate=c.learning_rate,
-        schedule=(
-            f"linear warm-up, cosine of {c.presentations} presentations"
-            + ("" if c.cooldown_from is None else f", from {c.cooldown_from} on linear to zero over {c.cooldown}")
-        ),
+        schedule=schedule,
         warmup=c.warmup,
         weight_decay=c.weight_decay,
         batch_size=c.batch_size,

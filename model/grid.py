@@ -38,7 +38,7 @@ class SplineAxis:
         Raises:
             ValueError: a position outside the nodes, or a derivative other than 0 and 1.
         """
-        x = x.double()
+        x = x.double().contiguous()
         if x.numel() and not (x.min() >= self.nodes[0] and x.max() <= self.nodes[-1]):
             raise ValueError(f"labels outside {self.nodes[0]} to {self.nodes[-1]}: the grid does not extrapolate")
         i = (torch.searchsorted(self._breaks, x, right=True) - 1).clamp(0, len(self.nodes) - 2)
