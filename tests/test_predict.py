@@ -1,6 +1,7 @@
 """``python -m model predict`` on good files and bad ones, with the shipped weights."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,27 @@ def test_answers_are_near_the_truth(name: str, simulated: dict[str, Path], capsy
     assert 0.4 < np.square(z).mean() < 2.2
     assert np.corrcoef([a["logg"] for a in answers], table["logg"])[0, 1] > 0.6
     assert all(a["coverage"] > 0.98 and a["snr"] > 0 for a in answers)
+
+
+def test_the_example_of_the_readme(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The commands in README.md print what it says they print (numbers to 0.02: processors round differently)."""
+    text = (Path(__file__).parent.parent / "README.md").read_text()
+    block = re.search(r"<!-- predict -->\n```console\n(.*?)```", text, re.DOTALL)
+    assert block
+    monkeypatch.chdir(tmp_path)
+    printed = []
+    for line in block[1].splitlines():
+        if line.startswith("$ "):
+            words = line.split()
+            assert words[1:4] == [".venv/bin/python", "-m", "model"]
+            assert cli.main(words[4:]) == 0
+            printed += [line, *capsys.readouterr().out.splitlines()]
+    for said, done in zip(block[1].splitlines(), printed, strict=True):
+        for a, b in zip(said.split(), done.split(), strict=True):
+            number = re.fullmatch(r"\d+\.\d+", a)
+            assert float(a) == pytest.approx(float(b), abs=0.02 if "." in a else 0) if number else a == b
 
 
 def one(path: Path, row: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -172,8 +194,6 @@ def test_bad_files_are_one_sentence(
     assert out == ""
     assert err.startswith(f"error: {path}")
     assert err.count("\n") == 1
-    import re
-
     assert re.search(BAD[case], err), err
 
 
