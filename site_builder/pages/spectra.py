@@ -1,12 +1,12 @@
 """Spectra: the inspector for observed and synthetic stars."""
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from site_builder import fits, lines
+from site_builder import lines
 from site_builder import stars as star_list
+from site_builder.downloads import spectrum_files
 from site_builder.figures import inspector
 from site_builder.figures.svg import decimate
 from site_builder.pages.base import STRICT_CSP, Page
@@ -59,35 +59,6 @@ def thumbnail(star: Star) -> str:
     return "".join(parts)
 
 
-def _downloads(star: Star, site: Site) -> dict[str, str]:
-    """The spectrum as CSV and FITS; addresses."""
-    f = star.file
-    wave, flux = star_list.wavelengths(f.wave), star_list.column(f.flux)
-    columns = {"wave": (wave, "Angstrom"), "flux": (flux.astype(np.float32), "")}
-    if f.sigma is not None:
-        columns["sigma"] = (star_list.column(f.sigma).astype(np.float32), "")
-    if f.model_flux is not None:
-        columns["model"] = (star_list.column(f.model_flux).astype(np.float32), "")
-    keywords: dict[str, str | int | float] = {
-        "OBJECT": f.title,
-        "ORIGIN": f.survey,
-        "CREDIT": f.credit,
-        "TEFF": f.teff,
-        "LOGG": f.logg,
-        "M_H": f.mh,
-        "FRAME": f"rest, vacuum wavelengths, flux / {star.instrument.normalisation}",
-        "RUN": star.run.name,
-        "COMMIT": f.provenance.commit,
-    }
-    name = f"spectra/{star.run.name}/{f.id}"
-    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], f.flux]
-    lists += [values for values in (f.sigma, f.model_flux) if values is not None]
-    return {
-        "csv": site.publish_csv(f"{name}.csv", list(columns), zip(*lists, strict=True)),
-        "fits": site.publish(f"data/{name}.fits", fits.table(columns, keywords)),
-    }
-
-
 def _browser(stars: list[Star], files: dict[str, dict[str, str]], site: Site) -> dict[str, Any]:
     groups, found = lines.load()
     return {
@@ -109,7 +80,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         for name in star_list.CLASS_ORDER
         if (members := [s for s in stars if s.file.origin == origin and s.file.star_class == name])
     ]
-    files = {s.key: _downloads(s, site) for s in stars}
+    files = {s.key: spectrum_files(s, site) for s in stars}
     return {
         "star": stars[0],
         "cards": [{"star": s, "path": thumbnail(s), "files": files[s.key]} for s in stars],

@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from site_builder.downloads import spectrum_files
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, difference
-from site_builder.stars import Star, all_stars, column, wavelengths
+from site_builder.stars import Star, all_stars, wavelengths
 
 PAGE = Page(
     slug="try",
@@ -36,19 +35,6 @@ class Answer:
         return abs(self.gap.number) / max(self.sigma.number, 1e-9)
 
 
-def spectrum_csv(site: Site, star: Star) -> str:
-    """The star's spectrum as ``python -m model predict`` reads it; returns the address."""
-    file = star.file
-    wave, flux = wavelengths(file.wave), column(file.flux)
-    sigma = column(file.sigma) if file.sigma else np.full(len(wave), np.nan)
-    rows = [
-        (f"{w:.3f}", f"{f:.4f}", f"{1 / s**2:.4f}")
-        for w, f, s in zip(wave, flux, sigma, strict=True)
-        if f == f and s == s and s > 0
-    ]
-    return site.publish_csv(f"spectra/{file.id}.csv", ["wave", "flux", "ivar"], rows)
-
-
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     answers = []
@@ -57,7 +43,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
             continue
         logg, predicted = star.q("/logg"), star.q("/predicted_logg")
         sigma = star.q("/predicted_sigma")
-        answers.append(Answer(star, logg, predicted, sigma, difference(predicted, logg), spectrum_csv(site, star)))
+        csv = spectrum_files(star, site)["csv"]
+        answers.append(Answer(star, logg, predicted, sigma, difference(predicted, logg), csv))
     runs = list({run.run.instrument: run for run in results.runs.values()}.values())
     return {
         "answers": answers,

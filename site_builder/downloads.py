@@ -1,0 +1,39 @@
+"""Spectra of the example stars as files to take away."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from site_builder import fits
+from site_builder import stars as star_list
+from site_builder.publish import Site
+from site_builder.stars import Star
+
+
+def spectrum_files(star: Star, site: Site) -> dict[str, str]:
+    """Publish the spectrum of a star as CSV and FITS, which ``python -m model predict`` reads; addresses by kind."""
+    f = star.file
+    wave, flux = star_list.wavelengths(f.wave), star_list.column(f.flux)
+    columns = {"wave": (wave, "Angstrom"), "flux": (flux.astype(np.float32), "")}
+    if f.sigma is not None:
+        columns["sigma"] = (star_list.column(f.sigma).astype(np.float32), "")
+    if f.model_flux is not None:
+        columns["model"] = (star_list.column(f.model_flux).astype(np.float32), "")
+    keywords: dict[str, str | int | float] = {
+        "OBJECT": f.title,
+        "ORIGIN": f.survey,
+        "CREDIT": f.credit,
+        "TEFF": f.teff,
+        "LOGG": f.logg,
+        "M_H": f.mh,
+        "FRAME": f"rest, vacuum wavelengths, flux / {star.instrument.normalisation}",
+        "RUN": star.run.name,
+        "COMMIT": f.provenance.commit,
+    }
+    name = f"spectra/{star.run.name}/{f.id}"
+    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], f.flux]
+    lists += [values for values in (f.sigma, f.model_flux) if values is not None]
+    return {
+        "csv": site.publish_csv(f"{name}.csv", list(columns), zip(*lists, strict=True)),
+        "fits": site.publish(f"data/{name}.fits", fits.table(columns, keywords)),
+    }
