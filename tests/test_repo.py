@@ -168,3 +168,10 @@ def test_workflow_has_least_privilege(path):
             assert "${{" not in step.get("run", ""), "pass it through env: a run line is a template"
     if "deploy" in workflow["jobs"]:
         assert not any("run" in step for step in workflow["jobs"]["deploy"]["steps"])
+
+
+@pytest.mark.parametrize("folder", ["model", "site_builder"])
+def test_the_map_names_every_module(folder):
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    modules = [p.name for p in (ROOT / folder).glob("*.py") if not p.name.startswith("_")]
+    assert [m for m in modules if f"`{m}`" not in text] == []

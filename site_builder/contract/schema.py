@@ -155,7 +155,7 @@ class InstrumentFile(ContractFile):
         default="median", description="fluxes are divided by their median, or by a smooth polynomial continuum"
     )
     masked: list[tuple[float, float]] = Field(
-        default=[], description="bands (vacuum Angstrom) that the networks do not see: telluric absorption"
+        default=[], description="bands of the pixels (vacuum Angstrom) that the networks do not see: tellurics"
     )
 
 
