@@ -22,7 +22,7 @@ help: ## list the targets
 
 site: $(VENV)/.site ## build the site into public/ (no torch needed)
 	$(BIN)/python build.py $(SITE_ARGS)
-	@echo "To view it: make serve"
+	@echo "To view it: make serve, then open http://127.0.0.1:8000/"
 
 serve: $(VENV)/.site ## build the site and serve it on this machine
 	$(BIN)/python build.py --serve $(SITE_ARGS)
