@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test lint readme screenshots clean
+.PHONY: help site serve test lint readme screenshots bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -40,6 +40,9 @@ readme: $(VENV)/.site ## write the tables of README.md again from results/
 
 screenshots: $(VENV)/.test $(VENV)/.chromium ## take the pictures of README.md again from the site as it is
 	$(BIN)/python docs/screenshots.py
+
+bench: $(VENV)/.test $(VENV)/.chromium ## measure how fast the interactive pages repaint
+	$(BIN)/python benchmarks/repaint.py
 
 clean: ## remove the environment and the built site
 	rm -rf $(VENV) public *.egg-info

@@ -6,9 +6,6 @@ Needs what ``make test`` installs (playwright and a Chromium).
 import shutil
 import sys
 import tempfile
-import threading
-from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -16,7 +13,7 @@ from playwright.sync_api import sync_playwright
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from site_builder import cli  # noqa: E402
+from tests.site_fixture import build_site, serve  # noqa: E402
 
 OUT = ROOT / "docs" / "screenshots"
 # page, width, height, colour scheme
@@ -28,31 +25,18 @@ PICTURES = [
 ]
 
 
-class Quiet(SimpleHTTPRequestHandler):
-    """A file server that does not log."""
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-def main() -> int:
+def main() -> None:
     """Build, serve on this machine, take the pictures."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        site = Path(folder) / "site"
-        if code := cli.main(["--out", str(site)]):
-            return code
-        server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        chromium = shutil.which("chromium") or shutil.which("google-chrome")
-        browser = playwright.chromium.launch(executable_path=chromium)
-        for page, name, width, height, scheme in PICTURES:
-            tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
-            tab.goto(f"http://127.0.0.1:{server.server_port}/{page}.html", wait_until="networkidle")
-            tab.screenshot(path=OUT / f"{name}-{width}-{scheme}.png")
+        site = build_site(ROOT / "results", Path(folder) / "site")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"))
+        with serve(site) as address:
+            for page, name, width, height, scheme in PICTURES:
+                tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+                tab.goto(f"{address}{page}.html", wait_until="networkidle")
+                tab.screenshot(path=OUT / f"{name}-{width}-{scheme}.png")
         browser.close()
-        server.shutdown()
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -24,7 +24,6 @@ from tests.site_fixture import build_site, serve
 
 MODULES = (snr, tokens, attention, spectra)
 NAMES = tuple(module.PAGE.slug for module in MODULES)
-REPAINT_MS = 16.0
 
 
 @pytest.fixture(scope="module")
@@ -157,43 +156,6 @@ def test_snr_new_noise_and_permalink(tab: Tab, address: str, results: Results) -
     page.evaluate("() => { location.hash = '#v1&star=specvit-test-pfs-mr/giant-a&mag=20&seed=1'; }")
     until(page, lambda: text(page, "#snr-magnitude-out") == "20.00")
     assert page.input_value("#snr-star") == "specvit-test-pfs-mr/giant-a"
-
-
-def repaint_times(page: Any, slider: str, steps: int) -> list[float]:
-    """Milliseconds of the main thread's own time, from a slider's event to the end of the frame that shows it.
-
-    Time of the thread and not of the clock, so that other work on the machine does not count.
-    """
-    step = """([selector, i]) => new Promise((done) => {
-      const slider = document.querySelector(selector);
-      slider.value = Number(slider.min) + (i % (Number(slider.max) - Number(slider.min) + 1));
-      slider.dispatchEvent(new Event('input', { bubbles: true }));
-      requestAnimationFrame(() => requestAnimationFrame(done));
-    })"""
-    session = page.context.new_cdp_session(page)
-    session.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def spent() -> float:
-        metrics = session.send("Performance.getMetrics")["metrics"]
-        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
-
-    times = []
-    for i in range(steps):
-        before = spent()
-        page.evaluate(step, [slider, i])
-        times.append(spent() - before)
-    return times
-
-
-@pytest.mark.parametrize(
-    ("name", "slider"), [("snr", "#snr-magnitude"), ("tokens", "#tok-patch"), ("attention", "#att-layer")]
-)
-def test_repaint_is_fast(tab: Tab, address: str, name: str, slider: str) -> None:
-    page = go(tab, address, name)
-    repaint_times(page, slider, 10)  # compiled by now
-    times = repaint_times(page, slider, 40)
-    print(f"{name}: median {np.median(times):.1f} ms, p95 {np.percentile(times, 95):.1f} ms")
-    assert np.percentile(times, 95) <= REPAINT_MS
 
 
 def test_chart_cursor_by_keyboard(tab: Tab, address: str) -> None:

@@ -1,0 +1,68 @@
+"""Time from a slider's event to the end of the frame that shows it, on the site as built now: ``make bench``.
+
+Prints median and 95th percentile for each page with a slider (the aim: 16 ms, one frame at 60 Hz). Needs what
+``make test`` installs.
+"""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from tests.site_fixture import build_site, serve  # noqa: E402
+
+SLIDERS = {"snr": "#snr-magnitude", "tokens": "#tok-patch", "attention": "#att-layer"}
+READY = {"snr": "#snr-spectrum canvas", "tokens": "#tok-spectrum canvas", "attention": "#att-grid [aria-checked=true]"}
+
+
+def repaint_times(page: Any, slider: str, steps: int) -> list[float]:
+    """Milliseconds of the main thread's own time, from a slider's event to the end of the frame that shows it.
+
+    Time of the thread and not of the clock, so that other work on the machine does not count.
+    """
+    step = """([selector, i]) => new Promise((done) => {
+      const slider = document.querySelector(selector);
+      slider.value = Number(slider.min) + (i % (Number(slider.max) - Number(slider.min) + 1));
+      slider.dispatchEvent(new Event('input', { bubbles: true }));
+      requestAnimationFrame(() => requestAnimationFrame(done));
+    })"""
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def spent() -> float:
+        metrics = session.send("Performance.getMetrics")["metrics"]
+        return 1000 * next(m["value"] for m in metrics if m["name"] == "TaskDuration")
+
+    times = []
+    for i in range(steps):
+        before = spent()
+        page.evaluate(step, [slider, i])
+        times.append(spent() - before)
+    return times
+
+
+def main() -> None:
+    """Build, serve on this machine, measure."""
+    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
+        site = build_site(ROOT / "results", Path(folder) / "site")
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"))
+        with serve(site) as address:
+            for name, slider in SLIDERS.items():
+                page = browser.new_page(viewport={"width": 1280, "height": 900})
+                page.goto(f"{address}{name}.html")
+                page.wait_for_selector(READY[name])
+                repaint_times(page, slider, 10)  # compiled by now
+                times = repaint_times(page, slider, 60)
+                print(f"{name}: median {np.median(times):.1f} ms, p95 {np.percentile(times, 95):.1f} ms")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
