@@ -22,7 +22,26 @@ from model.surveys import lamost
 from site_builder.contract import BadInput
 from site_builder.contract.io import write_atomic
 
+INSTRUMENTS = ("pfs-mr", "lamost")
 Stage = Literal["all", "specvit", "mlp", "ridge", "lightgbm"]
+
+
+def set_up(threads: int, seed: int) -> None:
+    """Use so many threads, and refuse a seed that provenance could not record."""
+    if threads < 1:
+        raise BadInput(f"--threads {threads} is no number of threads; give 1 or more.")
+    if seed < 0:
+        raise BadInput(f"--seed {seed} is negative; give 0 or more.")
+    torch.set_num_threads(threads)
+
+
+def write_results(pipelines: list[Pipeline], out: Path, weights: Path | None) -> None:
+    """Train what is not trained, evaluate, and export to ``out``."""
+    check_results_folder(out)
+    if not lamost.available():
+        print(f"observed spectra not found in {lamost.observed_folder()}: the real stars are left out")
+    export(pipelines, out, weights)
+    print(f"results written to {out}; python build.py --results {out} makes the site")
 
 
 @dataclass
@@ -44,7 +63,7 @@ class Train:
 
     def run(self) -> None:
         """Carry it out."""
-        torch.set_num_threads(self.threads)
+        set_up(self.threads, self.seed)
         config = run_config(self.preset, self.instrument, self.seed)
         pipeline = Pipeline(config, self.runs / config.run_id)
         stages = {
@@ -78,20 +97,43 @@ class Run:
 
     def run(self) -> None:
         """Carry it out."""
-        torch.set_num_threads(self.threads)
+        set_up(self.threads, self.seed)
+        if self.scale_down < 1:
+            raise BadInput(f"--scale-down {self.scale_down} is no divisor; give 1 or more.")
         out = self.out or Path(f"results-{self.preset}")
-        configs = [run_config(self.preset, i, self.seed) for i in ("pfs-mr", "lamost")]
+        configs = [run_config(self.preset, i, self.seed) for i in INSTRUMENTS]
         if self.scale_down > 1:
             configs = [smaller(c, self.scale_down) for c in configs]
-        check_results_folder(out)
-        if not lamost.available():
-            print(f"observed spectra not found in {lamost.observed_folder()}: the real stars are left out")
+        write_results([Pipeline(c, self.runs / c.run_id) for c in configs], out, self.weights)
+
+
+@dataclass
+class Export:
+    """Evaluate trained runs again and write their results folder, without training."""
+
+    presets: tyro.conf.Positional[tuple[str, ...]]
+    """presets whose runs are exported; headline numbers come from the first"""
+    out: Path = Path("results")
+    """results folder, replaced as a whole"""
+    weights: Path | None = None
+    """folder that the trained weights are written to"""
+    seed: int = 0
+    """seed of the runs"""
+    runs: Path = Path("runs")
+    """folder of checkpoints and logs"""
+    threads: int = 2
+    """processor threads"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        set_up(self.threads, self.seed)
+        if not self.presets:
+            raise BadInput("export: no preset was named; give at least one, for example specvit-ti.")
+        configs = [run_config(p, i, self.seed) for p in dict.fromkeys(self.presets) for i in INSTRUMENTS]
         pipelines = [Pipeline(c, self.runs / c.run_id) for c in configs]
-        options = {"seed": (self.seed, 0), "scale-down": (self.scale_down, 1)}
-        command = f"python -m model run --preset {self.preset}"
-        command += "".join(f" --{name} {value}" for name, (value, default) in options.items() if value != default)
-        export(pipelines, out, command, self.weights)
-        print(f"results written to {out}; python build.py --results {out} makes the site")
+        for pipeline in pipelines:
+            pipeline.check_trained()
+        write_results(pipelines, self.out, self.weights)
 
 
 @dataclass
@@ -163,6 +205,7 @@ class LamostNoise:
 COMMANDS: dict[str, Callable[..., Any]] = {
     "run": Run,
     "train": Train,
+    "export": Export,
     "predict": Predict,
     "simulate": Simulate,
     "lamost-noise": LamostNoise,

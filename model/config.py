@@ -27,6 +27,14 @@ class RunConfig:
     examples: int = 9  # synthetic stars exported for the pages
     noise_seeds: int = 12  # noise realisations per synthetic example star
     seed: int = 0  # seed that all random streams derive from
+    scale_down: int = 1  # every number of spectra was divided by this
+
+    @property
+    def command(self) -> str:
+        """The command that makes the run again."""
+        options = {"seed": (self.seed, 0), "scale-down": (self.scale_down, 1)}
+        extra = "".join(f" --{name} {value}" for name, (value, default) in options.items() if value != default)
+        return f"python -m model run --preset {self.preset}{extra}"
 
     @property
     def run_id(self) -> str:

@@ -93,10 +93,9 @@ class RunExport:
     Args:
         pipeline: a run whose stages are trained (missing ones are trained now).
         root: results folder being written.
-        command: the command that makes it again.
     """
 
-    def __init__(self, pipeline: Pipeline, root: Path, command: str) -> None:
+    def __init__(self, pipeline: Pipeline, root: Path) -> None:
         self.pipeline, self.root = pipeline, root
         self.config = pipeline.config
         self.net, self.trainer = pipeline.specvit()
@@ -108,7 +107,7 @@ class RunExport:
         observed = {}
         if self.config.instrument == "lamost" and lamost.available():
             observed[lamost.FILE] = data.sha256(lamost.observed_folder() / lamost.FILE)
-        self.stamp = provenance.provenance(self.config, command, observed)
+        self.stamp = provenance.provenance(self.config, observed)
         self.entries: list[IndexEntry] = []
 
     def write(self, path: str, content: ContractFile) -> None:
@@ -258,7 +257,7 @@ def check_results_folder(out: Path) -> None:
         raise BadInput(f"--out {out} holds something else than results; give an empty or a new folder.")
 
 
-def export(pipelines: list[Pipeline], out: Path, command: str, weights: Path | None = None) -> None:
+def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None) -> None:
     """Export runs to ``out`` (replaced as a whole) and, if given, weights into the folder ``weights``.
 
     Raises:
@@ -266,7 +265,7 @@ def export(pipelines: list[Pipeline], out: Path, command: str, weights: Path | N
     """
     check_results_folder(out)
     with replacing_folder(out) as temp:
-        runs = [RunExport(p, temp, command) for p in pipelines]
+        runs = [RunExport(p, temp) for p in pipelines]
         entries = [e for run in runs for e in run.export()]
         first = runs[0]
         axes = leave_one_out(first.pipeline.simulator.grid)

@@ -12,10 +12,12 @@ from model import provenance
 from model.baselines import mlp
 from model.baselines.boosting import Boosting
 from model.baselines.ridge import Ridge
+from model.checkpoint import load_checkpoint
 from model.config import RunConfig
 from model.simulator import Batch, Simulator, fixed_set
 from model.train import TrainConfig, Trainer, fit_scaler
 from model.vit import Network, Scaler, SpecViT
+from site_builder.contract import BadInput
 from site_builder.contract.io import dumps, write_atomic
 
 # magnitudes that the main experiment is judged on, narrower than those trained on (DESIGN: 20.5 to 22.5)
@@ -116,6 +118,22 @@ class Pipeline:
             notes[f"commit.{stage}"] = f"{note['commit']}{' with changes' if note['dirty'] else ''}"
         return notes
 
+    def check_trained(self) -> None:
+        """Refuse a run that is not trained to the end.
+
+        Raises:
+            BadInput: one sentence that names the file that is missing or behind, and the command to give.
+        """
+        mend = f"python -m model train --preset {self.config.preset} --instrument {self.config.instrument}"
+        for name in ("ridge.npz", "lightgbm.txt", "specvit.ckpt", "mlp.ckpt"):
+            if not (self.folder / name).exists():
+                raise BadInput(f"{self.folder / name} is not there; train the run with {mend}.")
+        for name, training in (("specvit", self.config.training), ("mlp", self.config.mlp_training)):
+            path = self.folder / f"{name}.ckpt"
+            step = load_checkpoint(path)["step"]
+            if step < training.steps:
+                raise BadInput(f"{path}: field step is {step} of {training.steps}; train on with {mend}.")
+
     def fit_all(self) -> None:
         """Every stage, cheapest first where nothing depends on the order."""
         self.ridge()
@@ -140,6 +158,7 @@ def smaller(config: RunConfig, factor: int) -> RunConfig:
 
     return replace(
         config,
+        scale_down=factor,
         training=shorter(config.training),
         mlp_training=shorter(config.mlp_training),
         ridge_spectra=cut(config.ridge_spectra, 500),

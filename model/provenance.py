@@ -79,7 +79,7 @@ def machine() -> Machine:
     )
 
 
-def provenance(config: RunConfig, command: str, observed: dict[str, str] | None = None) -> Provenance:
+def provenance(config: RunConfig, observed: dict[str, str] | None = None) -> Provenance:
     """Provenance block of a run's files.
 
     Args:
@@ -90,7 +90,7 @@ def provenance(config: RunConfig, command: str, observed: dict[str, str] | None 
     names = ["ts_c3k_optical_grid_R20000.npz", *used]
     return Provenance(
         run=config.run_id,
-        command=command,
+        command=config.command,
         commit=head,
         dirty=dirty,
         config_sha256=config_sha256(config),

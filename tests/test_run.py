@@ -38,6 +38,12 @@ def test_the_whole_chain_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[
     again = json.loads((out / "runs/specvit-nano-pfs-mr/predictions.test.json").read_text())
     assert again["predicted"] == first["predicted"]
     assert again["sigma"] == first["sigma"]
+    assert first["provenance"]["command"] == "python -m model run --preset specvit-nano --scale-down 40"
+    capsys.readouterr()
+    before = (out / "index.json").read_bytes()
+    assert cli.main(["export", "specvit-nano", "--runs", str(runs), "--out", str(out)]) == 2
+    assert "specvit.ckpt: field step is 25 of 1000; train on with" in capsys.readouterr().err
+    assert (out / "index.json").read_bytes() == before
     assert site_cli.main(["--results", str(out), "--out", str(tmp_path / "site")]) == 0
     assert (tmp_path / "site" / "index.html").exists()
     capsys.readouterr()
@@ -58,6 +64,30 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         result.stderr
         == "error: --preset: specvit-xl is not known; choose one of specvit-s, specvit-ti, specvit-nano.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (["run", "--scale-down", "0"], "--scale-down 0 is no divisor"),
+        (["run", "--threads", "0"], "--threads 0 is no number of threads"),
+        (["train", "--seed", "-1"], "--seed -1 is negative"),
+        (["train", "--instrument", "hubble"], "--instrument: hubble is not known; choose pfs-mr or lamost"),
+        (["export"], "no preset was named"),
+        (["export", "specvit-nano", "--runs", "nowhere"], "ridge.npz is not there; train the run with python -m model"),
+        (["simulate", "--out", "x.fits", "--n", "0"], "--n 0 is no number of spectra"),
+    ],
+)
+def test_bad_options(
+    arguments: list[str], sentence: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert os.listdir(tmp_path) == []
 
 
 def test_run_replaces_only_results(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
