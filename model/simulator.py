@@ -5,6 +5,7 @@ the spectra that an uninterrupted one sees, and the streams (train, validation, 
 """
 
 import hashlib
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -130,7 +131,7 @@ def fixed_set(simulator: Simulator, n: int, stream: str, levels: tuple[float, fl
     wanted = simulator
     if levels is not None:
         key = "magnitude" if simulator.prior.magnitude else "snr"
-        wanted = object.__new__(Simulator)
-        wanted.__dict__.update(simulator.__dict__, prior=simulator.prior.model_copy(update={key: levels}))
+        wanted = copy(simulator)
+        wanted.prior = simulator.prior.model_copy(update={key: levels})
     parts = [wanted.batch(min(1000, n - i), 0, stream, i) for i in range(0, n, 1000)]
     return Batch(*(torch.cat([getattr(p, f) for p in parts]) for f in ("labels", "level", "flux", "snr")))

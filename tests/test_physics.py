@@ -1,5 +1,7 @@
 """The simulator against physics, published numbers and independent codes."""
 
+from copy import copy
+
 import numpy as np
 import pytest
 import torch
@@ -75,8 +77,7 @@ def test_noise_variance_is_that_of_the_noise_model(name: str, request: pytest.Fi
     simulator: Simulator = request.getfixturevalue(name)
     level = 21.5 if name == "pfs" else 40.0
     labels = torch.tensor([[5000.0, 3.0, -0.5]]).expand(1500, -1)
-    raw = Simulator.__new__(Simulator)
-    raw.__dict__.update(simulator.__dict__)
+    raw = copy(simulator)
     raw.instrument = instruments.get(simulator.instrument.name)
     raw.instrument.normalise = lambda flux: flux  # type: ignore[method-assign]
     batch = raw.observe(labels, torch.full((1500,), level), generator(0, "variance"))
