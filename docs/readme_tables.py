@@ -66,6 +66,12 @@ def by_magnitude(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile
     return table(["R²", "all (95 % interval)", *(f"mag {label}" for _, label in bins)], body)
 
 
+def answers(row: MetricRow) -> str:
+    """How good the answers of one model on one set are, in a few words."""
+    coverage = "" if row.coverage68 is None else f", 68 % interval holds {100 * row.coverage68:.0f} %"
+    return f"R² {row.r2.value:.3f}, MAE {row.mae.value:.3f} dex, bias {row.bias.value:+.3f} dex{coverage}"
+
+
 def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile]) -> str:
     """Every published command: its runs with their time and the answers of SpecViT."""
     body = []
@@ -75,13 +81,10 @@ def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile])
         results = []
         for info in run.sets:
             file = metrics.get((run.provenance.run, info.name))
-            row = (
-                next((r for r in file.rows if r.slice == "all" and r.model == run.models[0].name), None)
-                if file
-                else None
-            )
-            if row is not None:
-                results.append(f"{info.title} ({row.n}): R² {row.r2.value:.3f}, MAE {row.mae.value:.3f} dex")
+            rows = file.rows if file else []
+            for row in rows:
+                if row.slice == "all" and row.model == run.models[0].name:
+                    results.append(f"{info.title} ({row.n}): {answers(row)}")
         body.append([f"`{run.provenance.command}`", run.instrument, time, "<br>".join(results)])
     return table(["command", "instrument", "training", "SpecViT's log g on (stars)"], body)
 
