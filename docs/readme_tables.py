@@ -81,10 +81,8 @@ def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile])
         results = []
         for info in run.sets:
             file = metrics.get((run.provenance.run, info.name))
-            rows = file.rows if file else []
-            for row in rows:
-                if row.slice == "all" and row.model == run.models[0].name:
-                    results.append(f"{info.title} ({row.n}): {answers(row)}")
+            rows = [r for r in file.rows if r.slice == "all" and r.model == run.models[0].name] if file else []
+            results.extend(f"{info.title} ({row.n}): {answers(row)}" for row in rows)
         body.append([f"`{run.provenance.command}`", run.instrument, time, "<br>".join(results)])
     return table(["command", "instrument", "training", "SpecViT's log g on (stars)"], body)
 
