@@ -78,7 +78,7 @@ def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile])
     for run in sorted(runs, key=lambda run: run.provenance.command != runs[0].provenance.command):
         machine = run.provenance.machine
         time = f"{duration(sum(m.train_seconds for m in run.models))}, {machine.gpu or f'{machine.cores} cores'}"
-        results = []
+        results: list[str] = []
         for info in run.sets:
             file = metrics.get((run.provenance.run, info.name))
             rows = [r for r in file.rows if r.slice == "all" and r.model == run.models[0].name] if file else []
