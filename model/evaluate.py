@@ -32,6 +32,8 @@ class EvaluationSet:
     Attributes:
         flux: (n, pixels) normalised, ready for ``predict``.
         valid: (n, pixels) bool, False where an observed spectrum has no data; None: all valid.
+        error: (n, pixels) standard deviation of observed flux, 0 where invalid.
+        z: (n,) redshift that was taken out of observed spectra.
         levels: (n,) magnitudes, or None.
     """
 
@@ -44,6 +46,8 @@ class EvaluationSet:
     levels: np.ndarray | None = None
     level_edges: tuple[float, ...] = ()
     valid: Tensor | None = None
+    error: Tensor | None = None
+    z: np.ndarray | None = None
     id: list[str] | None = None
     predicted: dict[str, np.ndarray] = field(default_factory=dict)
     sigma: dict[str, np.ndarray] = field(default_factory=dict)
@@ -106,6 +110,8 @@ def lamost_set(simulator: Simulator) -> EvaluationSet:
         mh=stars.mh.round(4),
         snr=np.array([s.snr for s in on_pixels]).round(4),
         valid=torch.stack([s.valid for s in on_pixels]),
+        error=torch.stack([s.sigma for s in on_pixels]),
+        z=stars.z,
         id=[str(i) for i in stars.id],
     )
 

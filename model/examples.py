@@ -7,9 +7,8 @@ import numpy as np
 import torch
 
 from model import noise
-from model.evaluate import EvaluationSet
-from model.resample import to_instrument
-from model.simulator import Simulator
+from model.evaluate import EvaluationSet, masked_flux
+from model.simulator import SPEED_OF_LIGHT_KMS, Simulator
 from model.surveys import lamost
 from model.train import predict
 from model.vit import SpecViT, rollout
@@ -150,11 +149,14 @@ def observed_stars(
         evaluation: the observed set, already run through ``run_models``.
         model: name of SpecViT in ``evaluation.predicted``.
     """
-    spectra, _ = lamost.select_dr10(simulator.instrument.wave[0], simulator.instrument.wave[-1])
+    assert evaluation.id is not None
+    assert evaluation.valid is not None
+    assert evaluation.error is not None
+    assert evaluation.z is not None
+    seen = masked_flux(evaluation, net)
     bounds = simulator.grid.bounds
     stars = []
     for i in choose_observed(evaluation, simulator.level_range[1]):
-        on = to_instrument(spectra.wave, spectra.flux[i], spectra.ivar[i], float(spectra.z[i]), simulator.instrument)
         labels = [
             float(np.clip(v, *bounds[k]))
             for k, v in zip(
@@ -162,10 +164,9 @@ def observed_stars(
             )
         ]
         synthetic = simulator.instrument.normalise(simulator.clean(torch.tensor([labels])))[0]
-        assert evaluation.id is not None
         identifier = "lamost-" + evaluation.id[i].lower().replace("+", "p").replace("-", "m")
-        valid = on.valid.numpy()
-        flux, sigma = np.round(on.flux.double().numpy(), 4), np.round(on.sigma.double().numpy(), 5)
+        valid = evaluation.valid[i].numpy()
+        flux, sigma = evaluation.flux[i].double().numpy().round(4), evaluation.error[i].double().numpy().round(5)
         logg = float(evaluation.logg[i])
         example = ExampleFile(
             provenance=provenance,
@@ -180,7 +181,7 @@ def observed_stars(
             teff=float(evaluation.teff[i]),
             mh=float(evaluation.mh[i]),
             label_source=evaluation.info.label_source,
-            rv_kms=round(float(spectra.z[i]) * 299_792.458, 2),
+            rv_kms=round(float(evaluation.z[i]) * SPEED_OF_LIGHT_KMS, 2),
             snr=float(evaluation.snr[i]),
             wave=simulator.instrument.wave_axis,
             flux=[float(f) if v else None for f, v in zip(flux, valid, strict=True)],
@@ -190,6 +191,5 @@ def observed_stars(
             predicted_sigma=float(evaluation.sigma[model][i]),
             ladder=None,
         )
-        shown = torch.where(on.valid, on.flux, net.scaler.mean)
-        stars.append(Star(example, attention_of(net, shown, identifier, provenance, None, None)))
+        stars.append(Star(example, attention_of(net, seen[i], identifier, provenance, None, None)))
     return stars
