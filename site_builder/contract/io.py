@@ -13,7 +13,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ValidationError
 
 from site_builder.contract.errors import BadInput
-from site_builder.contract.schema import FILE_KINDS, SCHEMA_VERSION, ContractFile, Index, IndexEntry
+from site_builder.contract.schema import FILE_KINDS, READABLE_VERSIONS, SCHEMA_VERSION, ContractFile, Index, IndexEntry
 
 T = TypeVar("T", bound=BaseModel)
 
@@ -113,7 +113,7 @@ def _parse(path: Path, raw: bytes, kind: type[T]) -> T:
     if not isinstance(value, dict):
         raise BadInput(f"{path}: the file holds no JSON object; export it again with python -m model export.")
     version = value.get("schema_version")
-    if version != SCHEMA_VERSION:
+    if version not in READABLE_VERSIONS:
         raise BadInput(
             f"{path}: field schema_version is {version!r:.40} but this builder reads {SCHEMA_VERSION!r}; "
             "export the results again with the code of this version."

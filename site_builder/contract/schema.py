@@ -11,6 +11,11 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/predictions.<set>.json            PredictionsFile: what the metrics are computed from
     runs/<run>/examples/<star>.json              ExampleFile: one star, its spectrum and predictions
     runs/<run>/attention/<star>.json             AttentionFile: attention weights for that star
+    runs/<run>/limits.<set>.json                 LimitsFile: how much any estimator can know on one set
+    runs/<run>/calibration.<set>.json            CalibrationFile: where the truth falls in the stated distribution
+    runs/<run>/scaling.json                      ScalingFile: accuracy against distinct training spectra
+    runs/<run>/ablations.json                    AblationsFile: one choice changed at a time, equal budget
+    runs/<run>/stress.json                       StressFile: spectra unlike those trained on
 
 Wavelengths are vacuum Angstrom, log g is log10 of cm/s^2, Teff is in kelvin, [M/H] and all errors
 are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum, or by its continuum where
@@ -22,7 +27,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = "1.0"
+SCHEMA_VERSION = "1.1"  # 1.1 adds files and optional fields: a file of 1.0 is still valid
+READABLE_VERSIONS = ("1.0", "1.1")
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -66,7 +72,7 @@ class Provenance(Strict):
 class ContractFile(Strict):
     """Fields that every exported file has."""
 
-    schema_version: Literal["1.0"] = "1.0"
+    schema_version: Literal["1.0", "1.1"] = "1.1"
     provenance: Provenance
 
 
@@ -97,7 +103,21 @@ class IndexEntry(Strict):
     """One exported file."""
 
     path: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*\.json$")]
-    kind: Literal["interpolation", "instrument", "run", "history", "metrics", "predictions", "example", "attention"]
+    kind: Literal[
+        "interpolation",
+        "instrument",
+        "run",
+        "history",
+        "metrics",
+        "predictions",
+        "example",
+        "attention",
+        "limits",
+        "calibration",
+        "scaling",
+        "ablations",
+        "stress",
+    ]
     sha256: Sha256
     bytes: int = Field(ge=2)
 
@@ -105,7 +125,7 @@ class IndexEntry(Strict):
 class Index(Strict):
     """``index.json``: the table of contents; a file that it does not list is not published."""
 
-    schema_version: Literal["1.0"] = "1.0"
+    schema_version: Literal["1.0", "1.1"] = "1.1"
     kind: Literal["index"] = "index"
     main_run: Slug = Field(description="run that the headline numbers come from")
     files: list[IndexEntry]
@@ -203,7 +223,9 @@ class ModelInfo(Strict):
 
     name: Slug
     title: str
-    family: Literal["specvit", "mlp", "cnn", "lightgbm", "ridge", "template", "mean"]
+    family: Literal["specvit", "published", "mlp", "cnn", "lightgbm", "ridge", "template", "mean"] = Field(
+        description="published: a SpecViT trained by the published recipe, beside the best one"
+    )
     description: str
     n_parameters: int = Field(ge=0, description="trained numbers; for trees: leaf values and split thresholds")
     n_spectra: int = Field(ge=0, description="spectra presented in training")
@@ -286,7 +308,7 @@ class MetricRow(Strict):
     bias: Interval
     nmad: Interval
     coverage68: float | None = Field(description="share of stars within 1 sigma of the truth")
-    coverage95: float | None = Field(description="share of stars within 1.96 sigma")
+    coverage95: float | None = Field(description="share of stars within half95 (1.96 sigma where there is none)")
 
 
 class MetricsFile(ContractFile):
@@ -310,7 +332,10 @@ class PredictionsFile(ContractFile):
     snr: list[float] = Field(description="median over pixels of flux / sigma")
     magnitude: list[float] | None
     predicted: dict[Slug, list[float]] = Field(description="by model name")
-    sigma: dict[Slug, list[float]] = Field(description="of the models that give one")
+    sigma: dict[Slug, list[float]] = Field(description="of the models that give one: half the 68 % interval")
+    half95: dict[Slug, list[float]] = Field(
+        default={}, description="half the 95 % interval, of the models that state one apart from sigma"
+    )
 
     @model_validator(mode="after")
     def _same_length(self) -> "PredictionsFile":
@@ -318,10 +343,29 @@ class PredictionsFile(ContractFile):
         columns = {"teff": self.teff, "mh": self.mh, "snr": self.snr, "id": self.id, "magnitude": self.magnitude}
         columns |= {f"predicted.{k}": v for k, v in self.predicted.items()}
         columns |= {f"sigma.{k}": v for k, v in self.sigma.items()}
+        columns |= {f"half95.{k}": v for k, v in self.half95.items()}
         for name, column in columns.items():
             if column is not None and len(column) != n:
                 raise ValueError(f"{name} has {len(column)} entries where logg has {n}")
         return self
+
+
+QUANTILES = (0.025, 0.16, 0.84, 0.975)
+
+
+class LadderLimits(Strict):
+    """The exact posterior of log g for the same spectra as ``Ladder``, and the Cramer-Rao bound of the star.
+
+    The posterior knows the noise model, the magnitude and the prior, and nothing else that the network does not.
+    """
+
+    mean: list[list[float]] = Field(description="posterior mean [seed][magnitude]")
+    sd: list[list[float]] = Field(description="posterior standard deviation [seed][magnitude]")
+    quantiles: list[list[tuple[float, float, float, float]]] = Field(
+        description="2.5, 16, 84 and 97.5 % quantiles of the posterior [seed][magnitude]"
+    )
+    crlb3: list[float] = Field(description="bound on sigma(log g) per magnitude: Teff, [M/H] and amplitude unknown")
+    crlb5: list[float] = Field(description="the same with [alpha/M] and [C/M] unknown as well")
 
 
 class Ladder(Strict):
@@ -337,11 +381,17 @@ class Ladder(Strict):
     snr: list[float] = Field(description="per magnitude")
     logg: list[list[float]] = Field(description="SpecViT's answer [seed][magnitude]")
     sigma: list[list[float]] = Field(description="its standard deviation [seed][magnitude]")
+    limits: LadderLimits | None = Field(default=None, description="what any estimator could know")
 
     @model_validator(mode="after")
     def _shape(self) -> "Ladder":
-        for name in ("logg", "sigma"):
-            table = getattr(self, name)
+        tables: dict[str, list[list[float]]] = {"logg": self.logg, "sigma": self.sigma}
+        if self.limits is not None:
+            tables |= {f"limits.{name}": getattr(self.limits, name) for name in ("mean", "sd", "quantiles")}
+            for name in ("crlb3", "crlb5"):
+                if len(getattr(self.limits, name)) != len(self.magnitudes):
+                    raise ValueError(f"limits.{name} does not have one entry per magnitude")
+        for name, table in tables.items():
             if len(table) != len(self.seeds) or any(len(r) != len(self.magnitudes) for r in table):
                 raise ValueError(f"{name} is not {len(self.seeds)} seeds x {len(self.magnitudes)} magnitudes")
         if len(self.snr) != len(self.magnitudes):
@@ -423,6 +473,170 @@ class AttentionFile(ContractFile):
         return self
 
 
+class Crlb(Strict):
+    """Cramer-Rao bound on log g over the spectra of one bin.
+
+    R2 is 1 - sigma^2 / variance of the prior: what an unbiased estimator that reaches the bound would have.
+    """
+
+    labels: Literal[3, 5] = Field(description="3: Teff, log g, [M/H]; 5: and [alpha/M], [C/M]; plus the amplitude")
+    sigma: float = Field(gt=0, description="median over the spectra of the bound on sigma(log g), dex")
+    sigma_lo: float = Field(gt=0, description="10th percentile")
+    sigma_hi: float = Field(gt=0, description="90th percentile")
+    r2: float = Field(le=1, description="from the median")
+    r2_lo: float = Field(le=1, description="from the 90th percentile of sigma")
+    r2_hi: float = Field(le=1, description="from the 10th percentile of sigma")
+
+
+class LimitBin(Strict):
+    """The limits on the spectra of one bin of the set (the bins are those of its metrics)."""
+
+    slice: Literal["all", "magnitude"]
+    label: str = Field(description="label of the bin, as in the metrics")
+    n: int = Field(ge=1)
+    median_snr: float
+    r2: Interval = Field(description="R2 of the posterior mean: no estimator does better on average")
+    r2_se: float = Field(ge=0, description="Monte-Carlo standard error of that R2 from importance sampling")
+    rmse: Interval = Field(description="RMSE of the posterior mean, dex")
+    posterior_sd: float = Field(gt=0, description="root of the mean posterior variance, dex; agrees with rmse")
+    ess_median: float = Field(gt=0, description="median effective sample size of the importance weights")
+    ess_p1: float = Field(gt=0, description="its 1st percentile")
+    pit_ks: float = Field(ge=0, le=1, description="largest distance of the PIT's distribution from uniform")
+    crlb: list[Crlb]
+
+
+class Gap(Strict):
+    """R2 of the posterior mean minus R2 of a model on the same spectra (paired bootstrap interval)."""
+
+    model: Slug
+    slice: Literal["all", "magnitude"]
+    label: str
+    r2: Interval
+
+
+class SelfCheck(Strict):
+    """One check that the limits were computed with; ``value`` must be within ``tolerance`` of ``expected``."""
+
+    name: Slug
+    text: str = Field(description="what is compared, one sentence")
+    value: float
+    expected: float
+    tolerance: float = Field(ge=0)
+
+
+class LimitsFile(ContractFile):
+    """``runs/<run>/limits.<set>.json``: what any estimator can know of log g on one synthetic set.
+
+    The four columns have one entry per star, in the order of the predictions of the set.
+    """
+
+    kind: Literal["limits"] = "limits"
+    set: Slug
+    method: str = Field(description="how the posterior was computed, one sentence")
+    prior_sd: float = Field(gt=0, description="standard deviation of the prior of log g, dex")
+    library: int = Field(ge=1, description="model spectra that every spectrum was compared with")
+    seconds: float = Field(ge=0, description="wall-clock time of the computation")
+    bins: list[LimitBin]
+    gaps: list[Gap]
+    checks: list[SelfCheck]
+    posterior_mean: list[float]
+    posterior_sd: list[float]
+    ess: list[float] = Field(description="effective sample size of the importance weights")
+    pit: list[float] = Field(description="posterior probability of a log g below the true one")
+
+    @model_validator(mode="after")
+    def _same_length(self) -> "LimitsFile":
+        lengths = {k: len(getattr(self, k)) for k in ("posterior_mean", "posterior_sd", "ess", "pit")}
+        if len(set(lengths.values())) != 1:
+            raise ValueError(f"columns differ in length: {lengths}")
+        return self
+
+
+class PitRow(Strict):
+    """Histogram of Phi((true - predicted) / sigma) of one model in one bin; flat for a calibrated Gaussian."""
+
+    model: Slug
+    slice: Literal["all", "magnitude", "snr"]
+    label: str
+    n: int = Field(ge=1)
+    counts: list[int] = Field(min_length=2, description="stars in equal bins from 0 to 1")
+
+
+class CalibrationFile(ContractFile):
+    """``runs/<run>/calibration.<set>.json``: probability integral transform (PIT) of the stated sigmas."""
+
+    kind: Literal["calibration"] = "calibration"
+    set: Slug
+    method: str = Field(description="how sigma and half95 were calibrated, on which spectra")
+    rows: list[PitRow]
+
+
+class ScalingPoint(Strict):
+    """One model trained on so many distinct spectra, judged on the test set."""
+
+    model: Slug
+    n_spectra: int = Field(ge=1, description="distinct training spectra (sets of labels)")
+    presentations: int = Field(ge=1, description="noisy spectra shown or fitted to")
+    r2: Interval
+    mae: Interval
+    seconds: float = Field(ge=0, description="training time")
+
+
+class ScalingFile(ContractFile):
+    """``runs/<run>/scaling.json``: accuracy against the number of distinct training spectra."""
+
+    kind: Literal["scaling"] = "scaling"
+    set: Slug = Field(description="the set that all were judged on")
+    recipes: dict[Slug, str] = Field(description="per model: how it was trained, with which features, how tuned")
+    points: list[ScalingPoint]
+
+
+class AblationRow(Strict):
+    """One training with one choice changed from the base."""
+
+    group: str = Field(description="what was changed, for example 'Patch size'")
+    value: str = Field(description="to what, for example '16 pixels'")
+    base: bool = Field(description="true if this is the base itself, repeated in its group")
+    n_parameters: int = Field(ge=1)
+    presentations: int = Field(ge=1)
+    seconds: float = Field(ge=0)
+    r2: Interval = Field(description="on the whole set")
+    r2_bright: Interval = Field(description="in its brightest magnitude bin")
+    r2_faint: Interval = Field(description="in its faintest magnitude bin")
+
+
+class AblationsFile(ContractFile):
+    """``runs/<run>/ablations.json``: one choice changed at a time, at an equal number of presentations."""
+
+    kind: Literal["ablations"] = "ablations"
+    set: Slug
+    base: str = Field(description="the base in words")
+    bright: str = Field(description="label of the brightest bin")
+    faint: str = Field(description="label of the faintest bin")
+    rows: list[AblationRow]
+
+
+class StressRow(Strict):
+    """One model under one condition that it was not trained for."""
+
+    group: Literal["none", "masked", "resolution", "noise"]
+    label: str = Field(description="the condition, for example 'half of the pixels masked'")
+    model: Slug
+    n: int = Field(ge=1)
+    r2: Interval
+    mae: Interval
+    bias: Interval
+
+
+class StressFile(ContractFile):
+    """``runs/<run>/stress.json``: trained networks on spectra unlike those trained on, the same stars each time."""
+
+    kind: Literal["stress"] = "stress"
+    set: Slug
+    description: str
+    rows: list[StressRow]
+
+
 FILE_KINDS: dict[str, type[ContractFile]] = {
     "interpolation": InterpolationFile,
     "instrument": InstrumentFile,
@@ -432,4 +646,9 @@ FILE_KINDS: dict[str, type[ContractFile]] = {
     "predictions": PredictionsFile,
     "example": ExampleFile,
     "attention": AttentionFile,
+    "limits": LimitsFile,
+    "calibration": CalibrationFile,
+    "scaling": ScalingFile,
+    "ablations": AblationsFile,
+    "stress": StressFile,
 }
