@@ -121,7 +121,7 @@ class Instrument:
 
     def normalise(self, flux: Tensor) -> Tensor:
         """Divide (B, pixels) by the median of each row, or by its continuum polynomial."""
-        flux = flux / flux.median(dim=1, keepdim=True).values.clamp_min(1e-6)
+        flux = flux / row_median(flux).clamp_min(1e-6)
         if self._continuum is not None:
             flux = flux / (flux @ self._continuum).clamp_min(0.05)
         return flux
@@ -157,6 +157,17 @@ class Instrument:
         nodes = (self.lsf_matrix(grid.wave) @ grid.nodes.numpy().T.astype(np.float64)).T
         nodes /= np.median(nodes, axis=1, keepdims=True)
         return SpectralGrid(self.wave, torch.from_numpy(np.ascontiguousarray(nodes, dtype=np.float32)), grid.axes)
+
+
+def row_median(x: Tensor) -> Tensor:
+    """(n, 1) medians of x (n, k); the lower of the two middle values, as ``torch.median``.
+
+    On the CPU numpy's selection does it, which is several times faster and gives the same number.
+    """
+    if x.device.type != "cpu":
+        return x.median(dim=1, keepdim=True).values
+    middle = (x.shape[1] - 1) // 2
+    return torch.from_numpy(np.partition(x.numpy(), middle, axis=1)[:, middle : middle + 1])
 
 
 def pfs_mr() -> Instrument:

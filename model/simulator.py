@@ -14,7 +14,7 @@ from torch import Tensor
 
 from model import instruments
 from model.grid import AXES, SpectralGrid, load_optical
-from model.instruments import Instrument
+from model.instruments import Instrument, row_median
 from site_builder.contract import BadInput
 from site_builder.contract.schema import Prior
 
@@ -101,7 +101,7 @@ class Simulator:
     def clean(self, labels: Tensor) -> Tensor:
         """Noise-free flux (B, pixels), median 1, before normalisation by the instrument."""
         flux = self.grid.spectra(labels)
-        return flux / flux.median(dim=1, keepdim=True).values
+        return flux / row_median(flux)
 
     def observe(self, labels: Tensor, level: Tensor, g: torch.Generator, jitter: bool = False) -> Batch:
         """Spectra at given labels and levels with fresh noise (and velocity errors if ``jitter``)."""

@@ -21,6 +21,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor
 
 from model.checkpoint import load_checkpoint, load_state, save_checkpoint
+from model.distill import Teacher
 from model.metrics import r2
 from model.simulator import Batch, Simulator, generator
 from model.vit import Network
@@ -42,6 +43,9 @@ class TrainConfig:
     clip: float = 1.0  # largest gradient norm
     log_every: int = 51_200  # presentations between validations
     checkpoint_every: int = 51_200  # presentations between checkpoints
+    targets: Literal["label", "posterior"] = "label"  # posterior: mean of log g given the spectrum (model.distill)
+    precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: matrix products under autocast
+    distinct: int | None = None  # draw from so many fixed sets of labels; None: every spectrum is new
     seed: int = 0
     cooldown_from: int | None = None  # leave the cosine after so many presentations ...
     cooldown: int = 0  # ... and fall linearly to zero over so many: ends a long run early, and well
@@ -73,15 +77,21 @@ def fit_scaler(net: Network, simulator: Simulator, seed: int, n: int = 2048) -> 
     return scaler.inputs(clean)
 
 
-def losses(raw: Tensor, target: Tensor, config: TrainConfig) -> tuple[Tensor, Tensor]:
+def losses(
+    raw: Tensor, target: Tensor, config: TrainConfig, variance: Tensor | float = 0.0
+) -> tuple[Tensor, Tensor]:
     """Loss of the mean, and Gaussian likelihood of its error (which trains sigma alone), both scalar.
 
     The mean is detached in the second, so that a large sigma cannot excuse a poor mean.
+
+    Args:
+        target: (B,) scaled label, or posterior mean.
+        variance: (B,) of the label about the target: 0 for a label, the posterior's for a posterior mean.
     """
     mean, log_sigma = raw[:, 0], raw[:, 1].clamp(-7, 3)
     point = F.mse_loss(mean, target) if config.loss == "mse" else F.huber_loss(mean, target, delta=config.huber_delta)
-    z = (target - mean.detach()) * torch.exp(-log_sigma)
-    return point, (0.5 * z**2 + log_sigma).mean()
+    square = ((target - mean.detach()) ** 2 + variance) * torch.exp(-2 * log_sigma)
+    return point, (0.5 * square + log_sigma).mean()
 
 
 def rate(step: int, config: TrainConfig) -> float:
@@ -153,6 +163,7 @@ class Trainer:
         self, net: Network, simulator: Simulator, config: TrainConfig, validation: Batch, folder: Path, name: str
     ) -> None:
         self.net, self.simulator, self.config, self.validation = net, simulator, config, validation
+        self.teacher = Teacher(simulator) if config.targets == "posterior" else None
         self.name = name
         self.path = folder / f"{name}.ckpt"
         self.log = folder / f"{name}.jsonl"
@@ -210,14 +221,30 @@ class Trainer:
         self.log.write_text(lines)
         return True
 
+    def examples(self, step: int) -> tuple[Tensor, Tensor, Tensor | float]:
+        """Flux (B, pixels), scaled target (B,) and its variance of batch ``step``."""
+        c = self.config
+        g = generator(c.seed, "train", step)
+        labels = None
+        if c.distinct is not None:
+            pool = self.simulator.draw_labels(c.distinct, generator(c.seed, "pool"))
+            labels = pool[torch.randint(c.distinct, (c.batch_size,), generator=g)]
+        if self.teacher is None:
+            labels = self.simulator.draw_labels(c.batch_size, g) if labels is None else labels
+            batch = self.simulator.observe(labels, self.simulator.draw_levels(c.batch_size, g), g, jitter=True)
+            return batch.flux, self.net.scaler.targets(batch.labels[:, 1]), 0.0
+        flux, mean, variance = self.teacher.examples(c.batch_size, g, labels)
+        return flux, self.net.scaler.targets(mean), variance / self.net.scaler.label[1] ** 2
+
     def train_step(self) -> Tensor:
         """One optimiser step on a fresh batch; returns the loss of the mean."""
         c = self.config
         for group in self.optimiser.param_groups:
             group["lr"] = rate(self.step, c)
-        batch = self.simulator.batch(c.batch_size, c.seed, "train", self.step)
-        raw, _ = self.net(batch.flux)
-        point, spread = losses(raw, self.net.scaler.targets(batch.labels[:, 1]), c)
+        flux, target, variance = self.examples(self.step)
+        with torch.autocast("cpu", torch.bfloat16, enabled=c.precision == "bfloat16"):
+            raw, _ = self.net(flux)
+        point, spread = losses(raw.float(), target, c, variance)
         self.optimiser.zero_grad()
         (point + 0.1 * spread).backward()
         torch.nn.utils.clip_grad_norm_(self.net.parameters(), c.clip)

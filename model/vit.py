@@ -158,12 +158,14 @@ class Attention(nn.Module):
         b, t, w = x.shape
         q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
         weights = None
-        if explicit:
+        # the fused kernel's bfloat16 backward is many times slower than two products on a CPU (torch 2.13)
+        slow = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
+        if explicit or slow:
             weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
-            y = weights @ v
+            y = weights.to(v.dtype) @ v
         else:
             y = F.scaled_dot_product_attention(q, k, v)
-        return self.out(y.transpose(1, 2).reshape(b, t, w)), weights
+        return self.out(y.transpose(1, 2).reshape(b, t, w)), weights if explicit else None
 
 
 class Layer(nn.Module):
