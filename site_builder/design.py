@@ -25,12 +25,15 @@ LIGHT: dict[str, str] = {
     "flux-noisy": "#8a8172",
     "band": "#d9b9ae",
     "specvit": "#b3202a",
+    "published": "#a8476f",
     "mlp": "#2a5b9c",
     "lightgbm": "#137a6c",
     "ridge": "#9a6700",
     "cnn": "#75469a",
     "template": "#5f5343",
     "mean": "#77726a",
+    "bayes": "#1c1a17",
+    "crlb": "#56646f",
     "giant": "#b4481a",
     "subgiant": "#7d6f00",
     "dwarf": "#3546a8",
@@ -56,12 +59,15 @@ DARK: dict[str, str] = {
     "flux-noisy": "#7d8794",
     "band": "#5a3634",
     "specvit": "#ff7b6b",
+    "published": "#f0a6c0",
     "mlp": "#82b2f2",
     "lightgbm": "#58c7b3",
     "ridge": "#e3b04b",
     "cnn": "#c99ce8",
     "template": "#c4b19a",
     "mean": "#a09b91",
+    "bayes": "#ece8df",
+    "crlb": "#9fb0bf",
     "giant": "#ff9b6a",
     "subgiant": "#d9c84a",
     "dwarf": "#93a4ff",
@@ -103,23 +109,32 @@ SPACE: dict[str, str] = {
 
 @dataclass(frozen=True)
 class SeriesStyle:
-    """How one model family is told apart: colour token, marker (matplotlib, Plotly) and dash."""
+    """How one model family or limit is told apart: colour token, marker (matplotlib, Plotly) and dash."""
 
     token: str
     marker: str
     plotly_marker: str
     dash: tuple[int, ...]
     plotly_dash: str
+    hollow: bool = False
 
 
 FAMILIES: dict[str, SeriesStyle] = {
     "specvit": SeriesStyle("specvit", "o", "circle", (), "solid"),
+    "published": SeriesStyle("published", "o", "circle-open", (4, 2), "dash", hollow=True),
     "mlp": SeriesStyle("mlp", "s", "square", (6, 2), "dash"),
     "cnn": SeriesStyle("cnn", "P", "cross", (8, 2, 2, 2), "longdashdot"),
     "lightgbm": SeriesStyle("lightgbm", "^", "triangle-up", (2, 2), "dot"),
     "ridge": SeriesStyle("ridge", "D", "diamond", (6, 2, 1, 2), "dashdot"),
     "template": SeriesStyle("template", "X", "x", (9, 3), "longdash"),
     "mean": SeriesStyle("mean", "_", "line-ew-open", (1, 3), "dot"),
+}
+
+# Models have colours, limits have none: what any estimator could reach is drawn in ink, bounds in grey.
+LIMITS: dict[str, SeriesStyle] = {
+    "bayes": SeriesStyle("bayes", "", "line-ew", (), "solid"),
+    "crlb3": SeriesStyle("crlb", "", "line-ew", (1, 2), "dot"),
+    "crlb5": SeriesStyle("crlb", "", "line-ew", (7, 3), "dash"),
 }
 
 

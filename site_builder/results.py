@@ -8,14 +8,16 @@ what its source mark points at cannot differ.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 from site_builder.contract import BadInput
 from site_builder.contract.io import read_file, read_index
 from site_builder.contract.schema import (
+    AblationsFile,
     AttentionFile,
+    CalibrationFile,
     ContractFile,
     ExampleFile,
     HistoryFile,
@@ -23,16 +25,20 @@ from site_builder.contract.schema import (
     InstrumentFile,
     InterpolationFile,
     Interval,
+    LimitsFile,
     MetricRow,
     MetricsFile,
     ModelInfo,
     PredictionsFile,
     Provenance,
     RunFile,
+    ScalingFile,
     SetInfo,
+    StressFile,
 )
 
 PUBLISHED_BELOW = "data/results/"
+T = TypeVar("T", bound=ContractFile)
 
 
 @dataclass(frozen=True)
@@ -91,9 +97,7 @@ class Row:
 
     def measured(self, name: str) -> Measured:
         """Metric ``name`` (r2, rmse, mae, bias, nmad) with its interval."""
-        base = f"/rows/{self.index}/{name}"
-        value, lo, hi = (self.results.quantity(self.path, f"{base}/{part}") for part in ("value", "lo", "hi"))
-        return Measured(value, lo, hi)
+        return self.results.measured(self.path, f"/rows/{self.index}/{name}")
 
     def quantity(self, name: str) -> Quantity:
         """A plain field of the row: n, lo, hi, median_snr, coverage68, coverage95."""
@@ -102,7 +106,11 @@ class Row:
 
 @dataclass(frozen=True)
 class RunResults:
-    """Everything exported by one run; dictionaries are in the order of the run file, then by name."""
+    """Everything exported by one run; dictionaries are in the order of the run file, then by name.
+
+    ``limits`` and ``calibration`` hold the sets that they were exported for; the studies are None where
+    the run has none.
+    """
 
     results: "Results" = field(repr=False)
     name: str
@@ -113,6 +121,11 @@ class RunResults:
     predictions: dict[str, PredictionsFile]
     examples: dict[str, ExampleFile]
     attention: dict[str, AttentionFile]
+    limits: dict[str, LimitsFile]
+    calibration: dict[str, CalibrationFile]
+    scaling: ScalingFile | None
+    ablations: AblationsFile | None
+    stress: StressFile | None
 
     def file(self, name: str) -> str:
         """Path of a file of this run within the results folder."""
@@ -206,17 +219,28 @@ class Results:
         order = [s.name for s in run.sets]
         metrics = below("metrics.", MetricsFile)
         predictions = below("predictions.", PredictionsFile)
-        history = self.files.get(base + "history.json")
+        limits = below("limits.", LimitsFile)
+        calibration = below("calibration.", CalibrationFile)
+
+        def one(name: str, kind: type[T]) -> T | None:
+            file = self.files.get(base + name)
+            return file if isinstance(file, kind) else None
+
         return RunResults(
             results=self,
             name=name,
             path=base + "run.json",
             run=run,
-            history=history if isinstance(history, HistoryFile) else None,
+            history=one("history.json", HistoryFile),
             metrics={s: metrics[s] for s in order if s in metrics},
             predictions={s: predictions[s] for s in order if s in predictions},
             examples=below("examples/", ExampleFile),
             attention=below("attention/", AttentionFile),
+            limits={s: limits[s] for s in order if s in limits},
+            calibration={s: calibration[s] for s in order if s in calibration},
+            scaling=one("scaling.json", ScalingFile),
+            ablations=one("ablations.json", AblationsFile),
+            stress=one("stress.json", StressFile),
         )
 
     @property
@@ -242,6 +266,11 @@ class Results:
         if not isinstance(value, int | float | str):
             raise KeyError(f"{path}#{pointer} is no value")
         return Quantity(value, (f"{path}#{pointer}",))
+
+    def measured(self, path: str, pointer: str) -> Measured:
+        """The interval at a JSON pointer of a contract file."""
+        value, lo, hi = (self.quantity(path, f"{pointer}/{part}") for part in ("value", "lo", "hi"))
+        return Measured(value, lo, hi)
 
     def length(self, path: str, pointer: str) -> Quantity:
         """The number of entries of the list (or object) at a pointer."""

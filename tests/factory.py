@@ -1,7 +1,8 @@
 """Small, valid results for tests: random numbers in the right shapes, obviously not measurements.
 
-``make_results(root)`` writes a results folder through the contract: a main run on ``pfs-mr`` with a
-synthetic set, and a run on ``lamost`` with a synthetic and an observed set.
+``make_results(root)`` writes a results folder through the contract: a main run on ``pfs-mr`` with every
+kind of file, and a run on ``lamost`` with a synthetic and an observed set and none of the studies
+(``tests/factory_studies.py``).
 """
 
 import hashlib
@@ -24,6 +25,7 @@ from site_builder.contract.schema import (
     InterpolationFile,
     Interval,
     Ladder,
+    LadderLimits,
     Machine,
     MetricRow,
     MetricsFile,
@@ -37,6 +39,7 @@ from site_builder.contract.schema import (
     VitShape,
     WaveAxis,
 )
+from tests.factory_studies import studies
 
 MODELS = (
     ("specvit-test", "specvit", 0.45),
@@ -45,6 +48,28 @@ MODELS = (
     ("ridge", "ridge", 0.75),
     ("mean", "mean", 1.15),
 )
+MAIN_MODELS = (
+    ("specvit-test", "specvit", 0.45),
+    ("mlp", "mlp", 0.47),
+    ("cnn", "cnn", 0.52),
+    ("published", "published", 0.6),
+    ("lightgbm", "lightgbm", 0.65),
+    ("ridge", "ridge", 0.75),
+    ("template", "template", 0.8),
+    ("mean", "mean", 1.15),
+)
+TITLES = {
+    "specvit": "SpecViT test",
+    "published": "SpecViT, published recipe",
+    "mlp": "MLP",
+    "cnn": "1-D CNN",
+    "lightgbm": "LightGBM",
+    "ridge": "Ridge",
+    "template": "Template fitting",
+    "mean": "Mean",
+}
+NETWORKS = ("specvit", "published", "mlp", "cnn")
+Models = tuple[tuple[str, str, float], ...]
 CLASSES = ("giant", "subgiant", "dwarf")
 
 
@@ -86,6 +111,8 @@ def metric_row(
     d = p - t
     s = part["sigma"].get(model)
     s = None if s is None else np.asarray(s)[mask]
+    half95 = part["half95"].get(model)
+    half95 = (0 if s is None else 1.96 * s) if half95 is None else np.asarray(half95)[mask]
     w = 1 / np.sqrt(len(t))
     return MetricRow(
         model=model,
@@ -101,7 +128,7 @@ def metric_row(
         bias=_interval(float(d.mean()), 0.5 * w),
         nmad=_interval(float(1.4826 * np.median(np.abs(d - np.median(d)))), 0.3 * w),
         coverage68=None if s is None else round(float(np.mean(np.abs(d) <= s)), 6),
-        coverage95=None if s is None else round(float(np.mean(np.abs(d) <= 1.96 * s)), 6),
+        coverage95=None if s is None else round(float(np.mean(np.abs(d) <= half95)), 6),
     )
 
 
@@ -113,25 +140,34 @@ def _bins(values: np.ndarray, edges: np.ndarray) -> list[tuple[float, float, np.
     return out
 
 
-def metric_rows(part: dict[str, Any], fine: bool) -> list[MetricRow]:
+def curve_bins(magnitude: np.ndarray) -> list[tuple[str, float, float, np.ndarray]]:
+    """The bins of the curve: one a magnitude, named by it."""
+    steps = [20 + 0.25 * k for k in range(13)]
+    return [(f"{m:g}", m - 0.125, m + 0.125, np.abs(magnitude - m) < 0.125) for m in steps]
+
+
+def brightness_bins(part: dict[str, Any], curve: bool) -> list[tuple[str, float, float, np.ndarray]]:
+    """(label, lo, hi, stars) of the bins of magnitude or SNR that hold enough stars."""
+    if curve:
+        return curve_bins(np.asarray(part["magnitude"]))
+    key = np.asarray(part["snr"] if part["magnitude"] is None else part["magnitude"])
+    edges = np.array([0, 15, 30, 60, 1000.0]) if part["magnitude"] is None else np.arange(19.75, 22.76, 0.75)
+    return [(f"{lo:g}-{hi:g}", lo, hi, mask) for lo, hi, mask in _bins(key, edges) if mask.sum() > 2]
+
+
+def metric_rows(part: dict[str, Any], curve: bool) -> list[MetricRow]:
     """All slices of all models."""
     logg = np.asarray(part["logg"])
-    magnitude = part["magnitude"] is not None
-    key = np.asarray(part["magnitude"] if magnitude else part["snr"])
-    step = 0.25 if fine else 0.75
-    edges = np.arange(19.75, 22.76, step) if magnitude else np.array([0, 15, 30, 60, 1000.0])
+    slice_name = "snr" if part["magnitude"] is None else "magnitude"
     everything = np.ones(len(logg), bool)
     rows = []
-    for model, _, _ in MODELS:
+    for model in part["predicted"]:
         rows.append(metric_row(model, part, everything, "all", "all", None, None))
         for name in CLASSES:
             mask = np.array([star_class(g) == name for g in logg])
             rows.append(metric_row(model, part, mask, "class", name, None, None))
-        for lo, hi, mask in _bins(key, edges):
-            if mask.sum() > 2:
-                rows.append(
-                    metric_row(model, part, mask, "magnitude" if magnitude else "snr", f"{lo:g}-{hi:g}", lo, hi)
-                )
+        for label, lo, hi, mask in brightness_bins(part, curve):
+            rows.append(metric_row(model, part, mask, slice_name, label, lo, hi))
         for name, cuts in (("teff", np.arange(3750, 6001, 750)), ("mh", np.array([-2.5, -1.5, -0.5, 0.75]))):
             for lo, hi, mask in _bins(np.asarray(part[name]), cuts):
                 if mask.sum() > 2:
@@ -139,22 +175,28 @@ def metric_rows(part: dict[str, Any], fine: bool) -> list[MetricRow]:
     return rows
 
 
-def star_set(rng: np.random.Generator, n: int, observed: bool) -> dict[str, Any]:
+def star_set(
+    rng: np.random.Generator, n: int, observed: bool, models: Models = MODELS, curve: bool = False
+) -> dict[str, Any]:
     """Labels and predictions of a set; columns as lists, rounded to 4 decimals."""
     logg, teff, mh = rng.uniform(1, 5, n), rng.uniform(3750, 6000, n), rng.uniform(-2.5, 0.75, n)
     magnitude = None if observed else rng.uniform(19.75, 22.75, n)
+    if curve:
+        magnitude = 20 + 0.25 * (np.arange(n) % 13)
     snr = rng.uniform(5, 120, n) if magnitude is None else 21 * 10 ** (-0.36 * (magnitude - 20))
     scale = 0.4 + 12 / snr
-    predicted, sigma = {}, {}
-    for name, family, spread in MODELS:
+    predicted, sigma, half95 = {}, {}, {}
+    for name, family, spread in models:
         noise = rng.normal(0, 1, n) * spread * np.minimum(scale, 2.2) * 0.7
         shrink = np.clip(spread * scale * 0.3, 0, 1)
         value = (
             np.full(n, 3.0) if family == "mean" else logg + shrink * (3 - logg) + noise * (1 - shrink) + 0.1 * observed
         )
         predicted[name] = value.round(4).tolist()
-        if family in ("specvit", "mlp"):
+        if family in NETWORKS:
             sigma[name] = (spread * np.minimum(scale, 2.2) * 0.8).round(4).tolist()
+        if family == "specvit" and models is MAIN_MODELS:
+            half95[name] = (spread * np.minimum(scale, 2.2) * 1.5).round(4).tolist()
     return {
         "id": [f"test-{i:05d}" for i in range(n)] if observed else None,
         "logg": logg.round(4).tolist(),
@@ -164,6 +206,7 @@ def star_set(rng: np.random.Generator, n: int, observed: bool) -> dict[str, Any]
         "magnitude": None if observed or magnitude is None else magnitude.round(4).tolist(),
         "predicted": predicted,
         "sigma": sigma,
+        "half95": half95,
     }
 
 
@@ -179,6 +222,20 @@ def flux_of(wave: np.ndarray, logg: float, mh: float) -> np.ndarray:
 def _softmax(x: np.ndarray) -> np.ndarray:
     e = np.exp(x - x.max(-1, keepdims=True))
     return e / e.sum(-1, keepdims=True)
+
+
+def ladder_limits(rng: np.random.Generator, logg: float) -> LadderLimits:
+    """A posterior for the ladder of ``_examples``: two seeds, four magnitudes."""
+    sd = np.array([[0.18, 0.3, 0.55, 0.85]] * 2)
+    mean = np.clip(logg + rng.normal(0, 0.2, (2, 4)), 1.2, 4.8)
+    quantiles = mean[..., None] + sd[..., None] * np.array([-1.9, -1, 1, 1.9])
+    return LadderLimits(
+        mean=mean.round(4).tolist(),
+        sd=sd.tolist(),
+        quantiles=np.clip(quantiles, 1, 5).round(4).tolist(),
+        crlb3=[0.1, 0.28, 0.7, 1.9],
+        crlb5=[0.12, 0.33, 0.9, 2.6],
+    )
 
 
 def _examples(
@@ -203,6 +260,7 @@ def _examples(
             snr=[21.0, 9.5, 4.0, 1.6],
             logg=(logg + rng.normal(0, 0.3, (2, 4))).round(4).tolist(),
             sigma=[[0.2, 0.35, 0.6, 0.9]] * 2,
+            limits=ladder_limits(rng, logg),
         )
         star = ExampleFile(
             provenance=provenance(run),
@@ -285,7 +343,7 @@ def _instrument(observed: bool, n_pixels: int) -> InstrumentFile:
     )
 
 
-def _run_file(name: str, instrument: str, vit: VitShape, sets: list[SetInfo], observed: bool) -> RunFile:
+def _run_file(name: str, instrument: str, vit: VitShape, sets: list[SetInfo], observed: bool, names: Models) -> RunFile:
     training = Training(
         optimizer="AdamW",
         learning_rate=1e-3,
@@ -301,20 +359,18 @@ def _run_file(name: str, instrument: str, vit: VitShape, sets: list[SetInfo], ob
     models = [
         ModelInfo(
             name=model,
-            title={"specvit": "SpecViT test", "mlp": "MLP", "lightgbm": "LightGBM", "ridge": "Ridge", "mean": "Mean"}[
-                family
-            ],
-            family=family,
+            title=TITLES[family],
+            family=family,  # type: ignore[arg-type]
             description=f"a {family} for tests",
             n_parameters=10 ** (i + 2),
-            n_spectra=20480,  # type: ignore[arg-type]
+            n_spectra=20480,
             train_seconds=30.0 + i,
             inference_ms_1=0.5 + i,
             inference_ms_256=0.1 + i / 10,
-            has_sigma=family in ("specvit", "mlp"),
-            training=training if family in ("specvit", "mlp") else None,
+            has_sigma=family in NETWORKS,
+            training=training if family in NETWORKS else None,
         )
-        for i, (model, family, _) in enumerate(MODELS)
+        for i, (model, family, _) in enumerate(names)
     ]
     prior = Prior(
         teff=(3750, 6000),
@@ -336,7 +392,7 @@ def _run_file(name: str, instrument: str, vit: VitShape, sets: list[SetInfo], ob
     )
 
 
-def _history(run: str) -> HistoryFile:
+def _history(run: str, models: Models) -> HistoryFile:
     steps = [1024 * 2**i for i in range(6)]
     r2 = [0.1, 0.3, 0.5, 0.6, 0.65, 0.67]
     curves = [
@@ -347,10 +403,11 @@ def _history(run: str) -> HistoryFile:
             learning_rate=[1e-3] * 6,
             train_loss=[1 - x for x in r2],
             val_loss=[1.02 - x for x in r2],
-            val_r2=r2,
+            val_r2=[round(x * (1.3 - spread * 0.6), 4) for x in r2],
             val_mae=[0.9 - x / 2 for x in r2],
         )
-        for model in ("specvit-test", "mlp")
+        for model, family, spread in models
+        if family in NETWORKS
     ]
     return HistoryFile(provenance=provenance(run), val_n=200, curves=curves)
 
@@ -401,11 +458,14 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
             embedding_init="pca",
             pool="mean" if observed else "cls",
         )
+        models = MODELS if observed else MAIN_MODELS
         infos = [_set_info(s, n_stars) for s in sets]
-        files.append((f"runs/{run}/run.json", _run_file(run, instrument.name, vit, infos, observed)))
-        files.append((f"runs/{run}/history.json", _history(run)))
+        files.append((f"runs/{run}/run.json", _run_file(run, instrument.name, vit, infos, observed, models)))
+        files.append((f"runs/{run}/history.json", _history(run, models)))
+        parts = {}
         for name in sets:
-            part = star_set(rng, n_stars, name == "lamost-dr10")
+            part = star_set(rng, n_stars, name == "lamost-dr10", models, name == "snr-curve")
+            parts[name] = part
             files.append(
                 (f"runs/{run}/predictions.{name}.json", PredictionsFile(provenance=provenance(run), set=name, **part))
             )
@@ -417,6 +477,10 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
                 )
             )
         files.extend(_examples(rng, run, instrument, vit))
+        if not observed:
+            bins = {name: [(b[0], b[3]) for b in brightness_bins(p, name == "snr-curve")] for name, p in parts.items()}
+            made = studies(rng, provenance(run), parts, bins.__getitem__)
+            files.extend((f"runs/{run}/{path}", file) for path, file in made)
     entries = [write_file(root, path, content) for path, content in files]
     write_index(root, Index(main_run=main, files=entries))
     return root

@@ -55,7 +55,7 @@ def drop_ridge(content: dict[str, Any]) -> None:
 def shorter(content: dict[str, Any]) -> None:
     for column in (content[k] for k in ("logg", "teff", "mh", "snr", "magnitude")):
         column.pop()
-    for table in (content["predicted"], content["sigma"]):
+    for table in (content["predicted"], content["sigma"], content["half95"]):
         for column in table.values():
             column.pop()
 
@@ -71,6 +71,47 @@ def shifted_layer(content: dict[str, Any]) -> None:
 def sky_short(content: dict[str, Any]) -> None:
     content["sky_e"].pop()
 
+
+def shorter_limits(content: dict[str, Any]) -> None:
+    for name in ("posterior_mean", "posterior_sd", "ess", "pit"):
+        content[name].pop()
+
+
+def no_gap_of_mlp(content: dict[str, Any]) -> None:
+    content["gaps"] = [g for g in content["gaps"] if g["model"] != "mlp"]
+
+
+def model_above_the_limit(content: dict[str, Any]) -> None:
+    """A gap whose whole interval lies below zero, and a limit without a Monte-Carlo error."""
+    for part in content["bins"]:
+        part["r2_se"] = 0.0
+    content["gaps"][0]["r2"] |= {"lo": -0.5, "hi": -0.0001}
+
+
+def counts_of_another(content: dict[str, Any]) -> None:
+    counts = content["rows"][0]["counts"]
+    counts[:] = [sum(counts)] + [0] * (len(counts) - 1)
+
+
+def one_star_too_many(content: dict[str, Any]) -> None:
+    content["rows"][0]["counts"][3] += 1
+
+
+def second_point(content: dict[str, Any]) -> None:
+    content["points"].append(content["points"][0])
+
+
+def no_unstressed_row(content: dict[str, Any]) -> None:
+    content["rows"] = [r for r in content["rows"] if r["group"] != "none"]
+
+
+def second_base(content: dict[str, Any]) -> None:
+    content["rows"][0]["base"] = True
+
+
+OFF = {"value": 0.1, "lo": 0.05, "hi": 0.2}
+OUTSIDE = {"value": 0.5, "lo": 0.1, "hi": 0.2}
+LIMITS = f"{PFS}/limits.test.json"
 
 BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("index.json", put("main_run", "nobody"), "main_run"),
@@ -134,6 +175,44 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (f"{PFS}/history.json", put("curves", 0, "model", "nobody"), "curves.0.model"),
     (f"{PFS}/history.json", put("curves", 0, "presentations", 0, 99999), "curves.0.presentations"),
     (f"{PFS}/predictions.test.json", put("predicted", "ridge", 0, 9.0), "value"),
+    (f"{PFS}/predictions.test.json", put("half95", "ridge", [1.0] * 90), "half95"),
+    (f"{PFS}/predictions.test.json", put("half95", "specvit-test", [0.0001] * 90), "coverage95"),
+    (LIMITS, put("set", "snr-curve"), "field set"),
+    (LIMITS, shorter_limits, "posterior_mean"),
+    (LIMITS, put("pit", 0, 1.5), "field pit"),
+    (LIMITS, put("posterior_mean", 0, 9.0), "bins.0.r2.value"),
+    (LIMITS, put("posterior_sd", 0, 9.0), "bins.0.posterior_sd"),
+    (LIMITS, put("bins", 1, "label", "nowhere"), "bins.1.label"),
+    (LIMITS, put("bins", 1, "n", 7), "bins.1.n"),
+    (LIMITS, put("bins", 1, "median_snr", 7.0), "bins.1.median_snr"),
+    (LIMITS, put("bins", 1, "rmse", OFF), "bins.1.rmse.value"),
+    (LIMITS, put("bins", 1, "ess_median", 7.0), "bins.1.ess_median"),
+    (LIMITS, put("bins", 1, "ess_p1", 7.0), "bins.1.ess_p1"),
+    (LIMITS, put("bins", 1, "pit_ks", 0.99), "bins.1.pit_ks"),
+    (LIMITS, put("bins", 1, "crlb", 0, "r2", 0.1), "bins.1.crlb.0.r2"),
+    (LIMITS, put("bins", 1, "crlb", 0, "labels", 5), "bins.1.crlb"),
+    (LIMITS, put("prior_sd", 2.0), "bins.0.crlb.0.r2"),
+    (LIMITS, put("gaps", 3, "r2", OFF), "gaps.3.r2.value"),
+    (LIMITS, put("gaps", 3, "model", "nobody"), "gaps.3"),
+    (LIMITS, no_gap_of_mlp, "field gaps"),
+    (LIMITS, model_above_the_limit, "gaps.0.r2.hi"),
+    (LIMITS, put("checks", 0, "value", 2.0), "checks.0.value"),
+    (f"{PFS}/examples/dwarf-c.json", put("ladder", "limits", "sd", 0, 0, 0.0), "ladder.limits.sd"),
+    (f"{PFS}/examples/dwarf-c.json", put("ladder", "limits", "quantiles", 0, 0, 0, 4.99), "ladder.limits.quantiles"),
+    (f"{PFS}/examples/dwarf-c.json", put("ladder", "limits", "crlb5", 0, 0.01), "ladder.limits.crlb5"),
+    (f"{PFS}/calibration.test.json", put("rows", 0, "model", "ridge"), "rows.0"),
+    (f"{PFS}/calibration.test.json", one_star_too_many, "rows.0.counts"),
+    (f"{PFS}/calibration.test.json", counts_of_another, "rows.0.counts"),
+    (f"{PFS}/scaling.json", put("set", "nowhere"), "field set"),
+    (f"{PFS}/scaling.json", put("points", 0, "model", "nobody"), "points.0.model"),
+    (f"{PFS}/scaling.json", put("points", 0, "r2", OUTSIDE), "points.0.r2"),
+    (f"{PFS}/scaling.json", second_point, "points."),
+    (f"{PFS}/ablations.json", put("bright", "nowhere"), "field bright"),
+    (f"{PFS}/ablations.json", put("rows", 0, "r2_faint", OUTSIDE), "rows.0.r2_faint"),
+    (f"{PFS}/ablations.json", second_base, "rows."),
+    (f"{PFS}/stress.json", put("rows", 0, "model", "nobody"), "rows.0"),
+    (f"{PFS}/stress.json", put("rows", 0, "bias", OUTSIDE), "rows.0.bias"),
+    (f"{PFS}/stress.json", no_unstressed_row, "field rows"),
 ]
 
 
@@ -188,6 +267,22 @@ def test_every_check_is_run_and_says_what_it_checks() -> None:
     named = {name for name in vars(checks) if name.startswith("check_")}
     assert {check.__name__ for check in checks.CHECKS} == named
     assert all(check.__doc__ for check in checks.CHECKS)
+
+
+@pytest.mark.parametrize("kind", ["limits", "calibration"])
+def test_files_of_a_set_that_the_run_has_not(kind: str, results_dir: Path, tmp_path: Path) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    index = json.loads((root / "index.json").read_text())
+    entry = next(e for e in index["files"] if e["path"] == f"{PFS}/{kind}.test.json")
+    content = json.loads((root / entry["path"]).read_text()) | {"set": "elsewhere"}
+    entry["path"] = f"{PFS}/{kind}.elsewhere.json"
+    raw = json.dumps(content).encode()
+    (root / entry["path"]).write_bytes(raw)
+    entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
+    (root / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput, match="field set is no"):
+        checks.run_all(Results.load(root))
 
 
 def test_definitions_of_the_metrics() -> None:

@@ -46,7 +46,8 @@ def line_style(family: str) -> dict[str, Any]:
     """matplotlib keywords of a model family."""
     style = FAMILIES[family]
     dash: Any = "solid" if not style.dash else (0, style.dash)
-    return {"color": paint(style.token), "marker": style.marker, "linestyle": dash}
+    hollow = {"markerfacecolor": paint("paper"), "markeredgewidth": 1.5} if style.hollow else {}
+    return {"color": paint(style.token), "marker": style.marker, "linestyle": dash} | hollow
 
 
 def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label: str, x_label: str) -> Draw:

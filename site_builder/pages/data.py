@@ -25,6 +25,11 @@ KINDS = {
     "predictions": "every answer, star by star",
     "example": "one star with its spectrum",
     "attention": "attention weights for one star",
+    "limits": "the exact posterior and the Cramér-Rao bound on one set",
+    "calibration": "where the truth falls in the stated distribution",
+    "scaling": "accuracy against the number of distinct training spectra",
+    "ablations": "one choice changed at a time",
+    "stress": "spectra unlike those trained on",
 }
 
 
