@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from model import checkpoint
+from model.baselines import cnn
 from model.baselines.mlp import MLP
 from model.baselines.ridge import Ridge
 from model.config import run_config
@@ -240,6 +241,45 @@ def test_mlp_and_ridge(lamost: Simulator, validation: Batch) -> None:
     x = net.scaler.inputs(validation.flux).double().numpy()
     np.testing.assert_allclose(predicted, x @ ridge.coefficients + ridge.intercept, atol=1e-3)
     assert r2(validation.labels[:, 1].numpy(), predicted) > 0.4
+
+
+def test_cnn_is_starnet() -> None:
+    """The published layers, applied in the plainest way, give what the fast form gives."""
+    net = cnn.build(64, seed=4)
+    torch.nn.init.normal_(net.head.weight)
+    for p in (net.convolution1.bias, net.convolution2.bias, net.dense1.bias):
+        torch.nn.init.normal_(p)
+    flux = torch.randn(40, 64)  # more than one chunk
+    x = flux[:, None]
+    for layer in (net.convolution1, net.convolution2):
+        x = torch.nn.functional.pad(x, (3, 4))
+        x = torch.nn.functional.conv1d(x, layer.weight[:, :, 0], layer.bias).relu()
+    x = torch.nn.functional.max_pool1d(x, 4).transpose(1, 2).flatten(1)
+    for dense in (net.dense1, net.dense2):
+        x = dense(x).relu()
+    raw, activations = net(flux)
+    torch.testing.assert_close(raw, net.head(x), rtol=1e-4, atol=1e-4)
+    assert activations == {}
+    assert [tuple(p.shape) for p in net.parameters() if p.dim() > 1] == [
+        (4, 1, 1, 8),
+        (16, 4, 1, 8),
+        (256, 256),
+        (128, 256),
+        (2, 128),
+    ]
+    same, other = cnn.build(64, seed=4), cnn.build(64, seed=5)
+    assert torch.equal(same.dense1.weight, net.dense1.weight)
+    assert not torch.equal(other.dense1.weight, net.dense1.weight)
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_cnn_learns(precision: str, tmp_path: Path, lamost: Simulator, validation: Batch) -> None:
+    config = replace(
+        RECIPE, presentations=60 * 64, loss="mse", learning_rate=2e-3, log_every=10**6, precision=precision
+    )
+    trainer = Trainer(cnn.build(960, seed=0), lamost, config, validation, tmp_path, "cnn")
+    trainer.run()
+    assert trainer.history[-1]["val_r2"] > 0.2
 
 
 def test_metrics_against_scikit_learn() -> None:
