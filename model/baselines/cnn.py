@@ -34,9 +34,9 @@ class CNN(Network):
         self.head = nn.Linear(DENSE[1], 2)
         for layer in (self.convolution1, self.convolution2, self.dense1, self.dense2):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-        for layer in (self.convolution1, self.convolution2, self.dense1, self.dense2, self.head):
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.head.weight)
+        for name, parameter in self.named_parameters():
+            if name.endswith("bias") or name == "head.weight":
+                nn.init.zeros_(parameter)
 
     def features(self, x: Tensor) -> Tensor:
         """(B, pixels) -> (B, pixels / 4 x 16): zero-padded convolutions, max-pool."""
