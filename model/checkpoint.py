@@ -31,6 +31,12 @@ def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
     os.replace(temp, path)
 
 
+def remove_leftovers(path: Path) -> None:
+    """Remove what processes that were killed while they wrote ``path`` left beside it."""
+    for temp in path.parent.glob(f".{path.name}.*"):
+        temp.unlink(missing_ok=True)
+
+
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """Read a checkpoint; only tensors and plain values are accepted.
 

@@ -20,7 +20,7 @@ import torch.nn.functional as F
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor
 
-from model.checkpoint import load_checkpoint, load_state, save_checkpoint
+from model.checkpoint import load_checkpoint, load_state, remove_leftovers, save_checkpoint
 from model.distill import Teacher
 from model.metrics import r2
 from model.simulator import Batch, Simulator, generator
@@ -77,9 +77,7 @@ def fit_scaler(net: Network, simulator: Simulator, seed: int, n: int = 2048) -> 
     return scaler.inputs(clean)
 
 
-def losses(
-    raw: Tensor, target: Tensor, config: TrainConfig, variance: Tensor | float = 0.0
-) -> tuple[Tensor, Tensor]:
+def losses(raw: Tensor, target: Tensor, config: TrainConfig, variance: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
     """Loss of the mean, and Gaussian likelihood of its error (which trains sigma alone), both scalar.
 
     The mean is detached in the second, so that a large sigma cannot excuse a poor mean.
@@ -178,6 +176,7 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0
+        self.running = torch.zeros(2)  # loss summed, and steps, since the last validation
         self.history: list[dict[str, float]] = []
 
     def save(self) -> None:
@@ -189,6 +188,7 @@ class Trainer:
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
                 "seconds": self.seconds,
+                "running": self.running,
                 "history": self.history,
                 "config": asdict(self.config),
             },
@@ -200,6 +200,7 @@ class Trainer:
         Raises:
             BadInput: it is damaged, or belongs to another architecture or recipe.
         """
+        remove_leftovers(self.path)
         if not self.path.exists():
             return False
         state = load_checkpoint(self.path)
@@ -217,6 +218,7 @@ class Trainer:
         load_state(self.net, state["net"], self.path)
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
+        self.running.copy_(state.get("running", torch.zeros(2)))
         lines = "".join(json.dumps(row) + "\n" for row in self.history)
         self.log.write_text(lines)
         return True
@@ -264,10 +266,9 @@ class Trainer:
             return
         self.net.train()
         with progress_bar(self.name, c.steps) as show:
-            started, before, total, count = time.perf_counter(), self.seconds, torch.zeros(()), 0
+            started, before = time.perf_counter(), self.seconds
             while self.step < c.steps:
-                total += self.train_step()
-                count += 1
+                self.running += torch.stack([self.train_step(), torch.ones(())])
                 done = self.step == c.steps
                 if done:
                     calibrate(self.net, self.validation)
@@ -277,7 +278,7 @@ class Trainer:
                         "presentations": self.step * c.batch_size,
                         "seconds": round(self.seconds, 2),
                         "learning_rate": rate(self.step - 1, c),
-                        "train_loss": float(total) / count,
+                        "train_loss": float(self.running[0] / self.running[1]),
                         **validate(self.net, self.validation, c),
                     }
                     self.history.append(row)
@@ -286,7 +287,7 @@ class Trainer:
                         handle.flush()
                         os.fsync(handle.fileno())
                     show(self.step, f"val R2 {row['val_r2']:.4f}, {row['presentations'] / self.seconds:.0f}/s")
-                    total, count = torch.zeros(()), 0
+                    self.running.zero_()
                 if done or self.step % max(1, c.checkpoint_every // c.batch_size) == 0:
                     self.seconds = before + time.perf_counter() - started
                     self.save()

@@ -1,11 +1,6 @@
 """SpecViT, the training loop, checkpoints, metrics."""
 
 import itertools
-import os
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,34 +139,6 @@ def test_a_finished_run_is_loaded_not_repeated(tmp_path: Path, lamost: Simulator
     again.run()
     assert again.seconds == first.seconds
     assert torch.equal(first.net.head.weight, again.net.head.weight)
-
-
-@pytest.mark.slow
-def test_a_killed_training_resumes_to_the_same_weights(tmp_path: Path) -> None:
-    """SIGKILL in the middle of a real process; the second start ends where an undisturbed one ends."""
-    program = (
-        "import torch, sys; from pathlib import Path; torch.set_num_threads(1)\n"
-        "from dataclasses import replace\n"
-        "from model.config import run_config; from model.pipeline import Pipeline, smaller\n"
-        "c = run_config('specvit-nano', 'lamost'); c = replace(c, validation_spectra=200,\n"
-        "  training=replace(c.training, presentations=80 * 256, log_every=2560, checkpoint_every=512))\n"
-        "net, trainer = Pipeline(c, Path(sys.argv[1])).specvit()\n"
-        "torch.save(net.state_dict(), sys.argv[1] + '/end.pt')\n"
-    )
-    command = [sys.executable, "-W", "ignore", "-c", program]
-    ckpt = tmp_path / "killed" / "specvit.ckpt"
-    child = subprocess.Popen([*command, str(tmp_path / "killed")])
-    deadline = time.monotonic() + 120
-    while not ckpt.exists() and time.monotonic() < deadline:
-        time.sleep(0.01)
-    os.kill(child.pid, signal.SIGKILL)
-    assert child.wait() == -signal.SIGKILL, "training ended before it could be killed"
-    assert 0 < checkpoint.load_checkpoint(ckpt)["step"] < 80
-    for name in ("killed", "whole"):
-        subprocess.run([*command, str(tmp_path / name)], check=True, timeout=240)
-    ends = [torch.load(tmp_path / n / "end.pt", weights_only=True) for n in ("killed", "whole")]
-    for name, value in ends[0].items():
-        assert torch.equal(value, ends[1][name]), name
 
 
 def test_training_learns(tmp_path: Path, lamost: Simulator, validation: Batch) -> None:
