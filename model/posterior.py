@@ -7,6 +7,11 @@ chi-squares); where its weights are too few, labels are drawn from a local propo
 are joined by the balance heuristic (Veach & Guibas 1995, SIGGRAPH 95, eq. 8; Owen 2013, "Monte Carlo theory,
 methods and examples", chapter 9).
 
+Two likelihoods are here. ``Exact`` is what the text says, pixel by pixel in double precision. ``Compressed`` is
+some hundred times faster and serves everything but the checks: model spectra are few principal components, and
+the variance per pixel is that of the spectrum's own projection on the leading ones instead of each model
+spectrum's. ``limits.checks`` measures the difference.
+
 An observed spectrum y is the noisy one divided by its own median s, which is not known. With model flux m and
 variance v per pixel, p(y | labels) = integral over s of s^(P - 1) prod_i N(s y_i; m_i, v_i); the integrand is
 Gaussian in ln s to high accuracy (its width is below 0.01), so the integral is done by Laplace's method.
@@ -22,11 +27,14 @@ from torch import Tensor
 from model.grid import AXES
 from model.simulator import Simulator
 
-LIBRARY = 65_536
-LOCAL = 1024
-LOCAL_BELOW = 400.0  # spectra with fewer effective samples than this get a local proposal
+LIBRARY = 32_768
+LOCAL = (256, 1024, 4096)  # local draws of the first, second and third try
+ENOUGH = 100.0  # effective samples that make a try the last one
 DEGREES = 5.0  # of freedom of the proposal's Student t
-CHUNK = 8192  # library spectra in memory in double precision
+CHUNK = 8192  # model spectra in memory in double precision
+PILOT = 12  # components of the estimate that variances are taken from
+BASIS = 1536  # model spectra that the components are found from
+TOLERANCE = 5e-3
 
 
 def prior_box(simulator: Simulator) -> tuple[Tensor, Tensor]:
@@ -81,73 +89,133 @@ class Posterior:
         return type(self)(*(getattr(self, f)[index] for f in type(self).__dataclass_fields__))
 
 
-@dataclass
-class Library:
-    """Model spectra that fill the prior: labels (N, 3) float64 and flux (N, pixels) float32."""
-
-    labels: Tensor
-    flux: Tensor
-
-    @classmethod
-    def of(cls, simulator: Simulator, n: int = LIBRARY, seed: int = 0) -> "Library":
-        """n spectra on scrambled Sobol points of the prior."""
-        labels = sobol_labels(simulator, n, seed)
-        return cls(labels, torch.cat([simulator.grid.spectra(part) for part in labels.split(CHUNK)]))
-
-
-class Likelihood:
-    """ln p(y | labels) of spectra of one instrument at one magnitude (or S/N)."""
+class Exact:
+    """ln p(y | labels) of spectra of one instrument at one magnitude, pixel by pixel."""
 
     def __init__(self, simulator: Simulator, level: float) -> None:
         self.simulator, self.level = simulator, level
         self.pixels = simulator.instrument.wave_axis.n
 
-    def variance(self, flux: Tensor) -> Tensor:
-        """(n, pixels) noise variance of model flux (n, pixels)."""
-        level = torch.full((len(flux),), self.level, dtype=flux.dtype)
-        return self.simulator.instrument.noise.sigma(flux, level).square()
-
-    def of_library(self, y: Tensor, library: Library) -> Tensor:
-        """(n, N) float64: spectra y (n, pixels) against every spectrum of the library."""
+    def __call__(self, y: Tensor, labels: Tensor) -> Tensor:
+        """(n, N) float64: spectra y (n, pixels) against model spectra at labels (N, 3)."""
         y = y.double()
-        out = torch.empty(len(y), len(library.flux), dtype=torch.float64)
-        for i in range(0, len(library.flux), CHUNK):
-            m = library.flux[i : i + CHUNK].double()
-            v = self.variance(m)
+        out = torch.empty(len(y), len(labels), dtype=torch.float64)
+        for i in range(0, len(labels), CHUNK):
+            m = self.simulator.grid.spectra(labels[i : i + CHUNK]).double()
+            level = torch.full((len(m),), self.level, dtype=torch.float64)
+            v = self.simulator.instrument.noise.sigma(m, level).square()
             weight = m / v
             c = torch.einsum("np,np->n", m, weight)
             a, b = y.square() @ v.reciprocal().T, y @ weight.T
             out[:, i : i + CHUNK] = marginal(a, b, c, v.log().sum(1), self.pixels)
         return out
 
-    def of_labels(self, y: Tensor, labels: Tensor) -> Tensor:
-        """(k,) float64: one spectrum y (pixels,) against model spectra at its own labels (k, 3)."""
-        m = self.simulator.grid.spectra(labels)
-        v = self.variance(m)
-        y = y[None]
-        # sums of the difference from the model stay small, so that float32 holds them
-        e = y - m
-        q0, q1, q2 = ((x / v).sum(1, dtype=torch.float64) for x in (e * e, y * e, y * y))
-        c = q0 - 2 * q1 + q2  # sum m^2 / v
-        return marginal(q2, q2 - q1, c, v.log().sum(1, dtype=torch.float64), self.pixels)
+
+@dataclass
+class Seen:
+    """What ``Compressed`` keeps of n spectra: all that ln p(y | labels) depends on."""
+
+    weight: Tensor  # (n, P) 1 / variance
+    cross: Tensor  # (n, K) sum of weight * (y - mean) * basis
+    amplitude: Tensor  # (n, K) sum of weight * y * basis
+    q1: Tensor  # (n, 1) sum of weight * y * (y - mean)
+    q2: Tensor  # (n, 1) sum of weight * y^2
+
+    def __getitem__(self, index: slice) -> "Seen":
+        return Seen(*(getattr(self, f)[index] for f in Seen.__dataclass_fields__))
+
+
+class Compressed:
+    """ln p(y | labels) for spectra of any magnitudes from products of a few hundred numbers.
+
+    With residual r = y - mean and model d = m - mean, both small, and the amplitude error e = s - 1,
+    chi-square = q0 + 2 e q1 + e^2 q2 with q0 = sum w (r - d)^2, q1 = sum w y (r - d), q2 = sum w y^2; the
+    integral over e is Gaussian.
+
+    Args:
+        simulator: of an instrument with magnitudes.
+        labels: (N, 3) of the library that every spectrum is compared with, from ``sobol_labels``.
+        tolerance: root of the sum over pixels of what the compression may leave out, squared, in units of the noise.
+    """
+
+    def __init__(self, simulator: Simulator, labels: Tensor, tolerance: float = TOLERANCE) -> None:
+        assert simulator.prior.magnitude is not None
+        self.simulator, self.labels = simulator, labels
+        noise, grid = simulator.instrument.noise, simulator.grid
+        sample = grid.spectra(labels[:BASIS])  # leading Sobol points fill the prior; every k-th would not
+        self.mean = sample.mean(0)
+        self.sigma = noise.sigma(self.mean[None], torch.tensor([simulator.prior.magnitude[0]]))[0]
+        delta = (sample - self.mean) / self.sigma
+        scaled = _basis(delta, tolerance)
+        self.nodes = ((grid.nodes - self.mean) / self.sigma) @ scaled  # spline weights sum to 1
+        self.basis = scaled * self.sigma[:, None]
+        self.pilot = self.basis[:, :PILOT]
+        self.pairs = (self.pilot[:, :, None] * self.pilot[:, None, :]).flatten(1)  # for the normal equations
+        squares = _basis(delta.square_(), tolerance)
+        self.squares = squares * self.sigma.square()[:, None]
+        self.first = self.coefficients(labels)
+        self.second = torch.cat([((part @ scaled.T).square_()) @ squares for part in self.first.split(CHUNK)])
+
+    def coefficients(self, labels: Tensor) -> Tensor:
+        """(N, K) of model spectra at labels (N, 3)."""
+        return self.simulator.grid.weights(labels) @ self.nodes
+
+    def see(self, y: Tensor, level: Tensor) -> Seen:
+        """Reduce normalised spectra y (n, P) at magnitudes (n,)."""
+        r = y - self.mean
+        # weighted least squares on the leading components, with the variances of the mean spectrum
+        sigma = self.simulator.instrument.noise.sigma(self.mean.expand(len(y), -1), level)
+        inverse = sigma.square().reciprocal()
+        gram = (inverse @ self.pairs).view(-1, PILOT, PILOT)
+        estimate = self.mean + torch.linalg.solve(gram, (r * inverse) @ self.pilot) @ self.pilot.T
+        w = self.simulator.instrument.noise.sigma(estimate, level).square().reciprocal()
+        wr, wy = w * r, w * y
+        return Seen(w, wr @ self.basis, wy @ self.basis, (wy * r).sum(1, keepdim=True), (wy * y).sum(1, keepdim=True))
+
+    def of_library(self, seen: Seen, n: int | None = None) -> Tensor:
+        """(k, n): k spectra against the first n of the library."""
+        first, second = self.first[:n], self.second[:n]
+        product = seen.cross @ first.T - 0.5 * ((seen.weight @ self.squares) @ second.T)
+        return product.add_(self._over_amplitude(seen, first))
+
+    def of_coefficients(self, seen: Seen, c: Tensor) -> Tensor:
+        """(1, N): one spectrum against model spectra with coefficients (N, K), drawn for it alone."""
+        metric = (self.basis * seen.weight.T).T @ self.basis
+        quadratic = ((c @ metric) * c).sum(1)
+        return seen.cross @ c.T - 0.5 * quadratic + self._over_amplitude(seen, c)
+
+    def _over_amplitude(self, seen: Seen, c: Tensor) -> Tensor:
+        pixels = self.basis.shape[0]
+        return 0.5 * (pixels - seen.q1 + seen.amplitude @ c.T).square_() / (seen.q2 + pixels)
+
+
+def _basis(x: Tensor, tolerance: float) -> Tensor:
+    """(P, K) leading principal directions of x (N, P), as many as leave out no more than the tolerance."""
+    _, s, v = torch.linalg.svd(x, full_matrices=False)
+    left = s.square().flip(0).cumsum(0).flip(0) / len(x)
+    return v[: int((left > tolerance**2).sum())].T.contiguous()
 
 
 def _proposal(labels: Tensor, log_l: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean (n, 3) and Cholesky factor (n, 3, 3) of local proposals, from library weights tempered to spread."""
-    temper = torch.ones(len(log_l), 1, dtype=torch.float64)
-    for _ in range(30):  # lower the temperature of those whose weights sit on too few library points
-        w = (log_l * temper).softmax(1)
-        few = w.square().sum(1, keepdim=True) > 1 / 30
-        if not few.any():
+    """Mean (3,) and Cholesky factor (3, 3) of a local proposal, from library weights (N,) tempered to spread."""
+    temper = 1.0
+    near = log_l > log_l.max() - 200
+    labels, log_l = labels[near], log_l[near]
+    while True:
+        w = (log_l * temper).softmax(0)
+        if float(w.square().sum()) < 1 / 30 or temper < 1e-3:
             break
-        temper = torch.where(few, temper * 0.75, temper)
+        temper *= 0.7
     mean = w @ labels
-    second = torch.einsum("nk,ki,kj->nij", w, labels, labels)
-    covariance = second - mean[:, :, None] * mean[:, None, :]
+    centred = labels - mean
     # a tempered likelihood is wider by 1 / temper; undo most of it, and keep a little more than needed
-    covariance = covariance * temper[:, :, None].clamp_min(0.2) * 1.5
-    scale = covariance.diagonal(dim1=1, dim2=2).clamp_min(1e-12)
-    return mean, torch.linalg.cholesky(covariance + torch.diag_embed(scale * 1e-4))
+    return mean, _factor((centred.T * w) @ centred * max(temper, 0.2) * 1.5)
+
+
+def _factor(covariance: Tensor) -> Tensor:
+    """Cholesky factor of covariances (..., 3, 3), kept positive where samples were too few."""
+    scale = covariance.diagonal(dim1=-2, dim2=-1).clamp_min(1e-12)
+    return torch.linalg.cholesky(covariance + torch.diag_embed(scale * 1e-4))
 
 
 def _t_log_density(x: Tensor, mean: Tensor, factor: Tensor) -> Tensor:
@@ -172,66 +240,91 @@ def _summary(logg: Tensor, weights: Tensor, truth: float | None) -> tuple[float,
     return (mean, math.sqrt(variance), *quantiles.tolist(), float(1 / w.square().sum()), error, pit)
 
 
+@dataclass
+class _Samples:
+    """Weighted draws from the posterior of one spectrum: labels (k, 3), ln likelihood (k,), weights (k,)."""
+
+    labels: Tensor
+    log_l: Tensor
+    weights: Tensor
+
+    @property
+    def ess(self) -> float:
+        return float(self.weights.sum().square() / self.weights.square().sum())
+
+    def fit(self) -> tuple[Tensor, Tensor]:
+        """Mean (3,) and Cholesky factor (3, 3) of the draws, a little wider than they are."""
+        w = self.weights / self.weights.sum()
+        mean = w @ self.labels
+        centred = self.labels - mean
+        return mean, _factor((centred.T * w) @ centred * 1.3)
+
+
 def posterior(
-    simulator: Simulator, library: Library, y: Tensor, level: float, truth: np.ndarray | None = None, seed: int = 0
+    likelihood: Compressed, y: Tensor, level: Tensor, truth: np.ndarray | None = None, seed: int = 0
 ) -> Posterior:
-    """The posterior of log g of normalised spectra at one magnitude.
+    """The posterior of log g of normalised spectra.
 
     Args:
         y: (n, pixels) as ``Instrument.normalise`` returns it.
-        level: the magnitude (or S/N) of all of them.
+        level: (n,) magnitudes.
         truth: (n,) true log g, for the PIT.
         seed: of the local proposals.
     """
-    likelihood = Likelihood(simulator, level)
-    lo, hi = prior_box(simulator)
-    n_library = len(library.labels)
     rows = []
-    for start in range(0, len(y), 500):
-        part = y[start : start + 500]
-        log_l = likelihood.of_library(part, library)
-        peak = log_l.max(1, keepdim=True).values
-        weights = (log_l - peak).exp()
-        ess = weights.sum(1).square() / weights.square().sum(1)
-        centre, factor = _proposal(library.labels, log_l)
-        for i in range(len(part)):
-            keep = weights[i] > 1e-12
-            labels, w = library.labels[keep], weights[i][keep]
-            if ess[i] < LOCAL_BELOW:
-                g = torch.Generator().manual_seed(seed * 1_000_003 + start + i)
-                labels, w = _with_local(
-                    likelihood, part[i], labels, log_l[i][keep], n_library, centre[i], factor[i], (lo, hi), g
-                )
+    library = likelihood.labels
+    for start in range(0, len(y), 200):
+        seen = likelihood.see(y[start : start + 200], level[start : start + 200])
+        log_l = likelihood.of_library(seen).double()
+        weights = (log_l - log_l.max(1, keepdim=True).values).exp()
+        for i in range(len(log_l)):
+            keep = weights[i] > 1e-9
+            samples = _Samples(library[keep], log_l[i][keep], weights[i][keep])
+            if samples.ess < ENOUGH:
+                samples = _refine(likelihood, seen[i : i + 1], samples, _proposal(library, log_l[i]), seed + start + i)
             t = None if truth is None else float(truth[start + i])
-            rows.append(_summary(labels[:, 1], w, t))
+            rows.append(_summary(samples.labels[:, 1], samples.weights, t))
     table = np.array(rows)
     return Posterior(table[:, 0], table[:, 1], table[:, 2:6], table[:, 6], table[:, 7], table[:, 8])
 
 
+def _refine(
+    likelihood: Compressed, seen: Seen, known: _Samples, proposal: tuple[Tensor, Tensor], seed: int
+) -> _Samples:
+    """Add local draws until there are enough effective samples, fitting the proposal anew each time."""
+    g = torch.Generator().manual_seed(seed)
+    samples = known
+    for draws in LOCAL:
+        samples = _with_local(likelihood, seen, known, proposal, draws, g)
+        if samples.ess >= ENOUGH:
+            break
+        proposal = samples.fit()
+    return samples
+
+
 def _with_local(
-    likelihood: Likelihood,
-    y: Tensor,
-    labels: Tensor,
-    log_l: Tensor,
-    n_library: int,
-    centre: Tensor,
-    factor: Tensor,
-    box: tuple[Tensor, Tensor],
+    likelihood: Compressed,
+    seen: Seen,
+    known: _Samples,
+    proposal: tuple[Tensor, Tensor],
+    draws: int,
     g: torch.Generator,
-) -> tuple[Tensor, Tensor]:
+) -> _Samples:
     """Library and local samples of one spectrum with the weights of the balance heuristic.
 
-    A sample at x stands for a mixture of n_library draws from the prior (density 1 / volume) and LOCAL draws
-    from the proposal q, so it weighs likelihood / (n_library / volume + LOCAL q(x)).
+    A sample at x stands for a mixture of N library draws from the prior (density 1 / volume) and ``draws`` draws
+    from the proposal q, so it weighs likelihood / (N / volume + draws q(x)).
     """
-    lo, hi = box
-    normal = torch.randn(LOCAL, 3, generator=g, dtype=torch.float64)
+    lo, hi = prior_box(likelihood.simulator)
+    centre, factor = proposal
+    normal = torch.randn(draws, 3, generator=g, dtype=torch.float64)
     # chi-square with whole degrees of freedom, as a sum of squares: reproducible from the same generator
-    square = torch.randn(LOCAL, int(DEGREES), generator=g, dtype=torch.float64).square().sum(1, keepdim=True)
+    square = torch.randn(draws, int(DEGREES), generator=g, dtype=torch.float64).square().sum(1, keepdim=True)
     drawn = centre + (normal * (DEGREES / square).sqrt()) @ factor.T
     drawn = drawn[((drawn >= lo) & (drawn <= hi)).all(1)]
-    log_new = likelihood.of_labels(y, drawn) if len(drawn) else torch.empty(0, dtype=torch.float64)
-    every, log_all = torch.cat([labels, drawn]), torch.cat([log_l, log_new])
-    flat = n_library / float((hi - lo).prod())
-    density = flat + LOCAL * _t_log_density(every, centre, factor).exp()
-    return every, (log_all - log_all.max()).exp() / density
+    labels = torch.cat([known.labels, drawn])
+    new = likelihood.of_coefficients(seen, likelihood.coefficients(drawn))[0].double()
+    log_l = torch.cat([known.log_l, new])
+    flat = len(likelihood.labels) / float((hi - lo).prod())
+    density = flat + draws * _t_log_density(labels, centre, factor).exp()
+    return _Samples(labels, log_l, (log_l - log_l.max()).exp() / density)
