@@ -116,8 +116,9 @@ def observed_sets(results: Results) -> list[tuple[RunResults, SetInfo]]:
     return [(run, info) for run in results.runs.values() for info in run.sets("observed")]
 
 
-def calibrated_bins(run: RunResults, set_name: str, tolerance: float = 0.02) -> tuple[list[Row], list[Row]]:
-    """(bins whose 68 % coverage is within the tolerance, all bins with a coverage) of SpecViT."""
-    rows = [r for r in bins(run, set_name, brightness_slice(run, set_name)) if r.row.coverage68 is not None]
-    good = [r for r in rows if r.row.coverage68 is not None and abs(r.row.coverage68 - 0.6827) <= tolerance]
-    return good, rows
+def calibrated_bins(
+    run: RunResults, set_name: str, field: str = "coverage68", nominal: float = 0.6827, tolerance: float = 0.02
+) -> tuple[list[Row], list[Row]]:
+    """(bins whose 68 % (or 95 %) coverage is within the tolerance, all bins with a coverage) of SpecViT."""
+    rows = [r for r in bins(run, set_name, brightness_slice(run, set_name)) if getattr(r.row, field) is not None]
+    return [r for r in rows if abs(getattr(r.row, field) - nominal) <= tolerance], rows

@@ -89,13 +89,67 @@ def _presentation(match: re.Match[str]) -> str:
 
 
 _LONG_PATH = re.compile(r' d="([^"]{300,})"')
+_N = r"(-?[\d.]+)"
+_BOX = re.compile(rf"M{_N} {_N}L{_N} \2L\3 {_N}L\1 \4(?:L\1 \2)?[Zz]")
 _DECIMALS = re.compile(r"-?\d+\.\d+")
+
+
+def _box(match: re.Match[str]) -> str:
+    """A rectangle on whole pixels; neighbours share their edges, so no gap opens."""
+    left, top, right, bottom = (round(float(v)) for v in match.groups())
+    return f"M{left} {top}h{right - left}v{bottom - top}h{left - right}z"
 
 
 def _shorter(match: re.Match[str]) -> str:
     """A curve to a tenth of a pixel: a third of the bytes, and the same picture."""
     path = _DECIMALS.sub(lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), match[1])
-    return ' d="' + re.sub(r"\s*([MLCQZ])\s*", r"\1", path).strip() + '"'
+    path = re.sub(r"\s*([MLCQZz])\s*", r"\1", path).strip()
+    boxes = _BOX.sub(_box, path)
+    return f' d="{path if "L" in boxes else boxes}"'
+
+
+_TAG = re.compile(r"<[^>]+>")
+_LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}(?![\d.])")
+_ID = re.compile(r' id="([^"]+)"')
+
+
+def _rounded(tag: re.Match[str]) -> str:
+    """Attributes to a hundredth of a pixel; text between tags is left alone."""
+    return _LONG_DECIMAL.sub(lambda m: f"{float(m[0]):.2f}".rstrip("0").rstrip("."), tag[0])
+
+
+_STROKES = re.compile(r'(?:<path d="[^"]*"( [^>]*fill="none"[^>]*)/>)(?:<path d="[^"]*"\1/>)+')
+_D = re.compile(r' d="([^"]*)"')
+
+
+def _joined(match: re.Match[str]) -> str:
+    """Strokes of one look behind each other (error bars, rules) as one path."""
+    if "opacity" in match[1]:
+        return match[0]
+    strokes = "".join(re.sub(r"\s*([ML])\s*", r"\1", d).strip() for d in _D.findall(match[0]))
+    return f'<path d="{strokes}"{match[1]}/>'
+
+
+def _short_ids(raw: str, prefix: str) -> str:
+    """Ids that the drawing refers to get short names behind ``prefix``; the others are left out."""
+    used = dict.fromkeys(re.findall(r'href="#([^"]+)"', raw) + re.findall(r"url\(#([^)]+)\)", raw))
+    names = {name: f"{prefix}-{i}" for i, name in enumerate(used)}
+    raw = _ID.sub(lambda m: f' id="{names[m[1]]}"' if m[1] in names else "", raw)
+    raw = re.sub(r'(?:xlink:)?href="#([^"]+)"', lambda m: f'href="#{names[m[1]]}"', raw)
+    return re.sub(r"url\(#([^)]+)\)", lambda m: f"url(#{names[m[1]]})", raw)
+
+
+def _without_bare_groups(raw: str) -> str:
+    """``<g>`` without attributes changes nothing; there are hundreds of them."""
+    kept: list[bool] = []
+
+    def one(match: re.Match[str]) -> str:
+        if match[0] == "</g>":
+            return match[0] if kept.pop() else ""
+        kept.append(match[0] != "<g>")
+        return match[0] if kept[-1] else ""
+
+    return re.sub(r"</g>|<g(?: [^>]*)?>", one, raw)
 
 
 def clean_svg(raw: str, prefix: str) -> str:
@@ -105,13 +159,14 @@ def clean_svg(raw: str, prefix: str) -> str:
     raw = re.sub(r"<style.*?</style>", "", raw, flags=re.S)
     raw = re.sub(r"<!--.*?-->", "", raw, flags=re.S)
     raw = _STYLE.sub(_presentation, raw)
-    raw = re.sub(r'\bid="([^"]+)"', rf'id="{prefix}-\1"', raw)
-    raw = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', raw)
-    raw = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", raw)
+    raw = _short_ids(raw, prefix)
     raw = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', raw)
     raw = _LONG_PATH.sub(_shorter, raw)
-    raw = re.sub(r">\s+<", "><", raw)
-    return re.sub(r"\n\s*", " ", raw).strip()
+    raw = _TAG.sub(_rounded, raw)
+    raw = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", raw)
+    raw = re.sub(r'<path d="[^"]*" fill="none"/>', "", raw)  # the invisible ground of figure and axes
+    raw = _without_bare_groups(re.sub(r">\s+<", "><", raw)).replace("<defs></defs>", "").replace("<defs/>", "")
+    return _STROKES.sub(_joined, re.sub(r"\n\s*", " ", raw)).strip()
 
 
 def themed_svg(clean: str, name: str, title: str, css_class: str) -> Markup:

@@ -25,3 +25,25 @@ class PublishedFigure:
 def load() -> tuple[PublishedFigure, ...]:
     """All of them, in the order of the file."""
     return tuple(PublishedFigure(**row) for row in json.loads(LIST.read_text(encoding="utf-8"))["rows"])
+
+
+@dataclass(frozen=True)
+class PublishedCurve:
+    """R2 against the number of training spectra, as somebody else published it."""
+
+    work: str
+    family: str
+    n_spectra: tuple[int, ...]
+    r2: tuple[float, ...]
+    source: str
+    about: str
+
+
+@cache
+def scaling() -> tuple[PublishedCurve, ...]:
+    """The published scaling curves, in the order of the file."""
+    part = json.loads(LIST.read_text(encoding="utf-8"))["scaling"]
+    return tuple(
+        PublishedCurve(c["work"], c["family"], tuple(part["n_spectra"]), tuple(c["r2"]), part["source"], part["about"])
+        for c in part["curves"]
+    )

@@ -1,5 +1,8 @@
 """Tables that are published as CSV beside a figure."""
 
+from collections.abc import Sequence
+from typing import Any
+
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
@@ -50,6 +53,50 @@ def cost_csv(site: Site, run: RunResults, set_name: str) -> str:
     return site.publish_csv(f"tables/{run.name}.{set_name}.cost.csv", header, rows)
 
 
+def _columns(fields: tuple[str, ...], intervals: tuple[str, ...]) -> list[str]:
+    return [*fields, *(f"{name}{end}" for name in intervals for end in ("", "_lo", "_hi"))]
+
+
+def _cells(row: Any, fields: tuple[str, ...], intervals: tuple[str, ...]) -> list[Any]:
+    ends = [getattr(getattr(row, name), end) for name in intervals for end in ("value", "lo", "hi")]
+    return [*(getattr(row, name) for name in fields), *ends]
+
+
+def _study(site: Site, path: str, rows: Sequence[Any], fields: tuple[str, ...], intervals: tuple[str, ...]) -> str:
+    return site.publish_csv(path, _columns(fields, intervals), [_cells(row, fields, intervals) for row in rows])
+
+
+def scaling_csv(site: Site, run: RunResults) -> str:
+    """Every point of the scaling study; returns the address."""
+    assert run.scaling is not None
+    fields = ("model", "n_spectra", "presentations", "seconds")
+    return _study(site, f"tables/{run.name}.scaling.csv", run.scaling.points, fields, ("r2", "mae"))
+
+
+def ablations_csv(site: Site, run: RunResults) -> str:
+    """Every row of the ablations; returns the address."""
+    assert run.ablations is not None
+    fields = ("group", "value", "base", "n_parameters", "presentations", "seconds")
+    path = f"tables/{run.name}.ablations.csv"
+    return _study(site, path, run.ablations.rows, fields, ("r2", "r2_bright", "r2_faint"))
+
+
+def stress_csv(site: Site, run: RunResults) -> str:
+    """Every row of the stress tests; returns the address."""
+    assert run.stress is not None
+    fields = ("group", "label", "model", "n")
+    return _study(site, f"tables/{run.name}.stress.csv", run.stress.rows, fields, ("r2", "mae", "bias"))
+
+
+def pit_csv(site: Site, run: RunResults, set_name: str) -> str:
+    """Histograms of the PIT, one row a bin and model; returns the address."""
+    rows = run.calibration[set_name].rows
+    most = max(len(row.counts) for row in rows)
+    header = ["model", "slice", "label", "n", *(f"bin_{k + 1}" for k in range(most))]
+    body = [[r.model, r.slice, r.label, r.n, *r.counts] for r in rows]
+    return site.publish_csv(f"tables/{run.name}.{set_name}.pit.csv", header, body)
+
+
 def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
     """Every star of a set with its labels and every model's answer; returns the address."""
     table = run.predictions[set_name]
@@ -61,6 +108,7 @@ def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
         columns["magnitude"] = table.magnitude
     columns |= {f"{model}_logg": values for model, values in table.predicted.items()}
     columns |= {f"{model}_sigma": values for model, values in table.sigma.items()}
+    columns |= {f"{model}_half95": values for model, values in table.half95.items()}
     return site.publish_csv(
         f"tables/{run.name}.{set_name}.predictions.csv", list(columns), zip(*columns.values(), strict=True)
     )

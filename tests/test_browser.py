@@ -161,6 +161,7 @@ def test_plots_are_drawn_in_both_themes(browser: Any, address: str) -> None:
     for tab in page.locator("[role=tab]").all():
         tab.click()
         panel = page.locator("#" + str(tab.get_attribute("aria-controls")))
+        panel.locator("[data-plot]").first.scroll_into_view_if_needed()
         plot = panel.locator(".js-plotly-plot .main-svg").first
         plot.wait_for(state="visible", timeout=15_000)
         assert not panel.locator(".static").first.is_visible()

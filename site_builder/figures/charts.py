@@ -1,9 +1,12 @@
 """The charts of the site without JavaScript: matplotlib drawings of ``series``."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from site_builder.contract.schema import ModelInfo
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
 from site_builder.figures.svg import Draw, plain_log
@@ -12,15 +15,15 @@ from site_builder.results import Row, RunResults
 # Margins (left, right, top, bottom) in pixels of each kind of chart.
 CURVES = (46, 4, 36, 66)
 PANELS = (52, 10, 32, 48)
-CLASSES = (86, 12, 40, 48)
-CLASSES_NARROW = (80, 10, 66, 48)
+CLASSES = (86, 12, 62, 48)
+CLASSES_NARROW = (80, 10, 84, 48)
 PLAIN = (52, 12, 36, 48)
 PLAIN_TALL = (52, 12, 78, 48)
 
 
-def spread_labels(values: list[float], gap: float) -> list[float]:
-    """Move label positions apart until neighbours are ``gap`` from each other, keeping their order."""
-    order = np.argsort(values)
+def spread_labels(values: list[float], gap: float, bounds: tuple[float, float] = (-np.inf, np.inf)) -> list[float]:
+    """Move label positions apart until neighbours are ``gap`` from each other, keeping order and bounds."""
+    order = np.lexsort((-np.arange(len(values)), np.array(values, float)))  # of equal values the first comes out on top
     placed = np.array(values, float)[order]
     for _ in range(200):
         moved = False
@@ -30,6 +33,10 @@ def spread_labels(values: list[float], gap: float) -> list[float]:
                 placed[i] -= lack / 2
                 placed[i + 1] += lack / 2
                 moved = True
+        if placed[0] < bounds[0]:
+            placed += np.maximum(0, bounds[0] + gap * np.arange(len(placed)) - placed)
+        if placed[-1] > bounds[1]:
+            placed -= np.maximum(0, placed - bounds[1] + gap * np.arange(len(placed))[::-1])
         if not moved:
             break
     out = np.empty_like(placed)
@@ -50,7 +57,29 @@ def line_style(family: str) -> dict[str, Any]:
     return {"color": paint(style.token), "marker": style.marker, "linestyle": dash} | hollow
 
 
-def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label: str, x_label: str) -> Draw:
+@dataclass(frozen=True)
+class End:
+    """A name at the end of a line."""
+
+    x: float
+    y: float
+    text: str
+    token: str
+    bold: bool = False
+
+
+Extra = Callable[[Any, bool], list[End]]  # draws into the axes, gives the names of its lines
+
+
+def curves(
+    run: RunResults,
+    set_name: str,
+    slice_name: str,
+    metric: str,
+    y_label: str,
+    x_label: str,
+    extra: Extra | None = None,
+) -> Draw:
     """A metric against brightness for every model, with intervals and labels at the lines' ends."""
     all_series = s.metric_series(run, set_name, slice_name, metric)
     rows = s.bins(run, set_name, slice_name)
@@ -72,16 +101,40 @@ def curves(run: RunResults, set_name: str, slice_name: str, metric: str, y_label
             )
         low = min(min(one.y) for one in all_series)
         ax.set_ylim(min(0.0, max(low - 0.05, -0.6)) if metric == "r2" else 0, 1.0 if metric == "r2" else None)
-        _brightness_axis(ax, rows, slice_name, narrow)
+        brightness_axis(ax, rows, slice_name, narrow)
         ax.set_xlabel(x_label, labelpad=4 if slice_name == "snr" else 20)
         ax.grid(axis="x", visible=False)
         title_axis(ax, y_label)
-        _end_labels(ax, all_series, narrow)
+        ends = extra(ax, narrow) if extra else []
+        end_labels(ax, [*ends, *model_ends(all_series, narrow)], narrow)
 
     return draw
 
 
-def _brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) -> None:
+def model_ends(all_series: list[s.Series], narrow: bool) -> list[End]:
+    """The names of models, at their last points."""
+    return [
+        End(
+            one.x[-1],
+            one.y[-1],
+            end_name(one.model, narrow),
+            FAMILIES[one.model.family].token,
+            one.model.family == "specvit",
+        )
+        for one in all_series
+    ]
+
+
+def end_name(model: ModelInfo, narrow: bool) -> str:
+    """A model's name where there is little room: at the end of a line."""
+    if model.family == "published":
+        return "Published" if narrow else "Published recipe"
+    if model.family == "template":
+        return "Template" if narrow else "Template fit"
+    return short(model.title) if narrow else model.title
+
+
+def brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) -> None:
     """Ticks at round magnitudes with the bins' median SNR along the top, or the SNR itself; room for labels."""
     if slice_name == "snr":
         xs = [r.row.median_snr for r in rows]
@@ -94,7 +147,7 @@ def _brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) ->
     step = 1.0 if narrow and hi - lo > 2 else 0.5
     ticks = np.arange(np.ceil(lo / step) * step, hi + 1e-6, step)
     ax.set_xticks(ticks, [f"{t:g}" for t in ticks])
-    ax.set_xlim(lo - 0.02 * (hi - lo), hi + (0.34 if narrow else 0.14) * (hi - lo))
+    ax.set_xlim(lo - 0.02 * (hi - lo), hi + (0.36 if narrow else 0.15) * (hi - lo))
     every = max(1, round(len(rows) / (4 if narrow else 7)))
     for row in rows[every // 2 :: every]:
         centre = ((row.row.lo or 0.0) + (row.row.hi or 0.0)) / 2
@@ -112,20 +165,21 @@ def _brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) ->
         )
 
 
-def _end_labels(ax: Any, all_series: list[s.Series], narrow: bool) -> None:
-    lo, hi = ax.get_ylim()
-    ends = [min(max(one.y[-1], lo), hi) for one in all_series]
-    for one, y in zip(all_series, spread_labels(ends, (hi - lo) * (0.075 if narrow else 0.055)), strict=True):
-        lead = one.model.family == "specvit"
+def end_labels(ax: Any, ends: list[End], narrow: bool) -> None:
+    """Names at the ends of lines, moved apart."""
+    lo, hi = sorted(ax.get_ylim())
+    gap = (hi - lo) * (0.068 if narrow else 0.05)
+    wanted = [min(max(end.y, lo), hi) for end in ends]
+    for end, y in zip(ends, spread_labels(wanted, gap, (lo + gap * 0.4, hi)), strict=True):
         ax.annotate(
-            short(one.model.title) if narrow else one.model.title,
-            (one.x[-1], y),
+            end.text,
+            (end.x, y),
             xytext=(9, 0),
             textcoords="offset points",
             va="center",
-            color=paint(FAMILIES[one.model.family].token),
+            color=paint(end.token),
             fontsize=12 if narrow else 13,
-            fontweight="bold" if lead else "normal",
+            fontweight="bold" if end.bold else "normal",
             annotation_clip=False,
         )
 
@@ -195,7 +249,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
                 if row is None:
                     continue
                 value, below, above = s.interval_of(getattr(row.row, metric))
-                y = i + (j - (len(models) - 1) / 2) * 0.14
+                y = i + (j - (len(models) - 1) / 2) * s.class_step(len(models))
                 style = line_style(model.family) | {"linestyle": "none"}
                 if model.family == "mean":
                     style["marker"] = "|"
@@ -207,7 +261,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
                     elinewidth=1.2,
                     capsize=0,
                     **style,
-                    label=(short(model.title) if narrow else model.title) if i == 0 else None,
+                    label=end_name(model, narrow) if i == 0 else None,
                 )
         ax.set_yticks(range(len(present)), [f"{c.capitalize()}s" for c in present])
         ax.set_ylim(len(present) - 0.5, -0.5)
@@ -223,7 +277,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
         ax.legend(
             loc="lower left",
             bbox_to_anchor=(0, 1.0),
-            ncols=3 if narrow else len(models),
+            ncols=3 if narrow else len(models) if len(models) < 6 else -(-len(models) // 2),
             handletextpad=0.3,
             columnspacing=1.2,
             borderaxespad=0,

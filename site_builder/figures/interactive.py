@@ -9,17 +9,28 @@ from site_builder.publish import Site
 from site_builder.results import RunResults
 
 
-def _brightness_axis(text: str, run: RunResults, set_name: str, slice_name: str) -> dict[str, Any]:
-    """Magnitudes, or a logarithmic axis of SNR with a tick at each bin."""
+def brightness_axis(text: str, run: RunResults, set_name: str, slice_name: str) -> dict[str, Any]:
+    """Axis of brightness: magnitudes, or a logarithmic axis of SNR with a tick at each bin."""
     if slice_name != "snr":
         return title(text)
     ticks = [s.position(row) for row in s.bins(run, set_name, slice_name)]
     return title(text, type="log", tickvals=ticks, ticktext=[f"{t:.0f}" for t in ticks])
 
 
-def curves(site: Site, name: str, run: RunResults, set_name: str, slice_name: str, metric: str, y: str, x: str) -> str:
-    """A metric against brightness, all models, with intervals."""
-    traces = []
+def curves(
+    site: Site,
+    name: str,
+    run: RunResults,
+    set_name: str,
+    slice_name: str,
+    metric: str,
+    y: str,
+    x: str,
+    extra: list[Any] | None = None,
+    height: int = 440,
+) -> str:
+    """A metric against brightness, all models, with intervals; ``extra`` traces are drawn below them."""
+    traces = list(extra or [])
     for one in s.metric_series(run, set_name, slice_name, metric):
         interval = [f"[{v - b:.3f}, {v + a:.3f}]" for v, b, a in zip(one.y, one.below, one.above, strict=True)]
         traces.append(
@@ -34,8 +45,12 @@ def curves(site: Site, name: str, run: RunResults, set_name: str, slice_name: st
                 **style(one.model.family, one.model.family == "specvit"),
             )
         )
-    axis = _brightness_axis(x, run, set_name, slice_name)
-    return publish(site, name, traces, xaxis=axis, yaxis=title(y), hovermode="x unified")
+    axis = brightness_axis(x, run, set_name, slice_name)
+    y_axis = title(y)
+    if extra and metric == "r2":  # the bound falls far below zero; the models decide what is shown
+        low = min(min(one.y) for one in s.metric_series(run, set_name, slice_name, metric))
+        y_axis = title(y, range=[min(0.0, max(low - 0.05, -0.6)), 1.0])
+    return publish(site, name, traces, xaxis=axis, yaxis=y_axis, hovermode="x unified", height=height)
 
 
 def class_metric(site: Site, name: str, run: RunResults, set_name: str, metric: str, x: str) -> str:
@@ -47,7 +62,7 @@ def class_metric(site: Site, name: str, run: RunResults, set_name: str, metric: 
     for j, model in enumerate(models):
         rows = [run.row(set_name, model.name, "class", c) for c in present]
         parts = [s.interval_of(getattr(r.row, metric)) if r else (None, 0.0, 0.0) for r in rows]
-        offset = (j - (len(models) - 1) / 2) * 0.13
+        offset = (j - (len(models) - 1) / 2) * s.class_step(len(models))
         traces.append(
             scatter(
                 x=[p[0] for p in parts],
@@ -85,7 +100,7 @@ def calibration(site: Site, name: str, run: RunResults, set_name: str, slice_nam
     lines: list[dict[str, Any]] = [
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": v, "y1": v, "line": ink} for v in s.NOMINAL
     ]
-    axis = _brightness_axis(x, run, set_name, slice_name)
+    axis = brightness_axis(x, run, set_name, slice_name)
     return publish(site, name, traces, xaxis=axis, yaxis=title("Stars within the interval (%)"), shapes=lines)
 
 

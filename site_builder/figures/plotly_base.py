@@ -36,14 +36,19 @@ LAYOUT: dict[str, Any] = {
 }
 
 
-def publish(site: Site, name: str, traces: list[Any], **layout: Any) -> str:
-    """Publish ``data/figures/<name>.plotly.json`` and return its address."""
+def publish(site: Site, name: str, traces: list[Any], narrow: dict[str, Any] | None = None, **layout: Any) -> str:
+    """Publish ``data/figures/<name>.plotly.json`` and return its address.
+
+    Args:
+        narrow: fields of the layout that differ on a narrow screen (axes are merged field by field).
+    """
     import plotly.graph_objects as go
 
     axes = {key: AXIS | value for key, value in layout.items() if key.startswith(("xaxis", "yaxis"))}
     rest = {key: value for key, value in layout.items() if key not in axes}
     figure = go.Figure(data=traces, layout=go.Layout(**(LAYOUT | rest | axes), template={}))
-    return site.publish_json(f"figures/{name}.plotly.json", figure.to_plotly_json())
+    content = figure.to_plotly_json() | ({"narrow": narrow} if narrow else {})
+    return site.publish_json(f"figures/{name}.plotly.json", content)
 
 
 def scatter(**fields: Any) -> Any:
@@ -77,3 +82,10 @@ def panel(k: int) -> tuple[str, dict[str, str]]:
     """Suffix of the axes of panel ``k`` (from 0), and the fields that put a trace there."""
     suffix = "" if k == 0 else str(k + 1)
     return suffix, {"xaxis": f"x{suffix}", "yaxis": f"y{suffix}"}
+
+
+def rows_domain(k: int, rows: int, gap: float) -> list[float]:
+    """Vertical share of row ``k`` (from the top) of ``rows``, with a gap between neighbours."""
+    height = (1 - gap * (rows - 1)) / rows
+    top = 1 - k * (height + gap)
+    return [max(0.0, round(top - height, 4)), round(top, 4)]

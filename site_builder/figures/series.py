@@ -52,6 +52,11 @@ def of_class(logg: np.ndarray, star_class: str) -> np.ndarray:
     return (logg >= lo) & (logg < hi)
 
 
+def class_step(models: int) -> float:
+    """Distance between the marks of two models in one row of the chart of star classes."""
+    return min(0.14, 0.78 / max(1, models))
+
+
 def opacity(level: int, levels: int) -> float:
     """Shade of one level of a density."""
     return round(0.14 + 0.82 * level / max(1, levels - 1), 3)

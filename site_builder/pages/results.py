@@ -2,9 +2,11 @@
 
 from typing import Any
 
-from site_builder import findings, tables
+from site_builder import findings, limits, tables
 from site_builder.figures import charts, interactive, interactive_stars, series
+from site_builder.figures import limits as limit_charts
 from site_builder.figures.svg import Draw, FigureSvg, Margins, draw_figure
+from site_builder.pages import results_studies
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_figure, brightness_label, plots_setup
 from site_builder.publish import Site
@@ -16,7 +18,7 @@ PAGE = Page(
     title="Results: log g from faint spectra, model by model · SpecViT",
     description="Accuracy, calibration and cost of SpecViT and its baselines on synthetic test spectra, with data.",
     template="pages/results.html.j2",
-    scripts=("js/plots.js",),
+    scripts=("js/plots.js", "js/parts.js"),
     plotly=True,
 )
 
@@ -46,6 +48,16 @@ def _static(run: RunResults, set_name: str, site: Site) -> dict[str, FigureSvg]:
         "residuals": draw("residuals", "Residuals against the labels", residuals, 380, 760, charts.PANELS),
         "cost": draw("cost", "R² against training time", charts.cost(run, set_name), 400, 330, charts.PLAIN),
     }
+    if limits.bins(run, curve):
+        figures["gaps"] = draw_figure(
+            site,
+            "limit-gaps",
+            "R² that each model leaves below the Bayes limit",
+            limit_charts.gaps(run, curve, brightness_label(slice_name)),
+            (960, 420),
+            (380, 360),
+            charts.CURVES,
+        )
     if run.specvit.has_sigma:
         drawing = charts.calibration(run, curve, slice_name, brightness_label(slice_name))
         figures["calibration"] = draw("calibration", "Coverage of the intervals", drawing, 400, 330, charts.PLAIN)
@@ -62,12 +74,16 @@ def _live(run: RunResults, set_name: str, site: Site) -> dict[str, str]:
     x = brightness_label(slice_name)
     mae = "Mean absolute error (dex)"
     figures = {
-        "curve": interactive.curves(site, "r2-brightness", run, curve, slice_name, "r2", "R² of log g", x),
+        "curve": interactive.curves(
+            site, "r2-brightness", run, curve, slice_name, "r2", "R² of log g", x, limit_charts.traces(run, curve), 560
+        ),
         "scatter": interactive_stars.predicted_true(site, "predicted-true", run, set_name, two, "True log g (dex)"),
         "classes": interactive.class_metric(site, "mae-classes", run, set_name, "mae", mae),
         "residuals": interactive_stars.residuals(site, "residuals", run, set_name, two),
         "cost": interactive.cost(site, "cost", run, set_name),
     }
+    if limits.bins(run, curve):
+        figures["gaps"] = limit_charts.live_gaps(site, "limit-gaps", run, curve, x)
     if run.specvit.has_sigma:
         figures["calibration"] = interactive.calibration(site, "calibration", run, curve, slice_name, x)
     if run.history is not None and run.history.curves:
@@ -83,7 +99,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     curve = findings.curve_set(run)
     rival = run.family("mlp")
     others = [(r, r.sets("synthetic")[0]) for r in results.runs.values() if r is not run and r.sets("synthetic")]
-    return {
+    return results_studies.context(run, info.name, curve.name, site) | {
         "run": run,
         "info": info,
         "set_index": run.run.sets.index(info),
@@ -110,4 +126,9 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "predictions_path": run.file(f"predictions.{info.name}.json"),
         "others": others,
         "plots_setup": plots_setup(site),
+        "close": limits.CLOSE,
+        "bin_names": limits.names,
+        "reach": limits.reach(run, curve.name, run.specvit),
+        "ceiling": limits.ceiling(run, curve.name),
+        "limits_csv": limit_charts.table_csv(site, run, curve.name) if curve.name in run.limits else None,
     }

@@ -4,7 +4,7 @@ from typing import Any
 
 from site_builder import findings
 from site_builder.design import stand_ins
-from site_builder.figures import charts, series
+from site_builder.figures import charts, limits, series
 from site_builder.figures.svg import FigureSvg, draw_figure
 from site_builder.publish import Site
 from site_builder.results import RunResults
@@ -28,8 +28,10 @@ def brightness_figure(site: Site, run: RunResults) -> FigureSvg:
     if key not in site.shared:
         curve = findings.curve_set(run).name
         slice_name = series.brightness_slice(run, curve)
-        drawing = charts.curves(run, curve, slice_name, "r2", "R² of log g", brightness_label(slice_name))
-        title = "R² of every model against brightness"
-        site.shared[key] = draw_figure(site, "r2-brightness", title, drawing, (960, 480), margins=charts.CURVES)
+        over = limits.overlay(run, curve)
+        drawing = charts.curves(run, curve, slice_name, "r2", "R² of log g", brightness_label(slice_name), over)
+        title = "R² of every model against brightness" + (", with the limits of any estimator" if over else "")
+        wide, narrow = ((960, 580), (380, 420)) if over else ((960, 480), (380, 330))
+        site.shared[key] = draw_figure(site, "r2-brightness", title, drawing, wide, narrow, charts.CURVES)
     figure: FigureSvg = site.shared[key]
     return figure

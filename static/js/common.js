@@ -64,8 +64,8 @@ function wireTabs(list) {
   };
   const keys = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
   const choose = (tab, focus) => {
-    select(tab, focus);
     history.replaceState(null, "", `#${panel(tab).id}`);
+    select(tab, focus); // after the address: what is shown may add its own state to it
   };
   list.addEventListener("click", (event) => {
     const tab = event.target.closest("[role=tab]");
@@ -83,7 +83,7 @@ function wireTabs(list) {
     choose(tabs[next], true);
   });
   const fromHash = () => tabs.find((tab) => {
-    const target = location.hash && document.getElementById(location.hash.slice(1));
+    const target = document.getElementById(location.hash.slice(1).split("&")[0]); // "#panel&control=value"
     return target && panel(tab).contains(target);
   });
   list.hidden = false;

@@ -26,6 +26,20 @@ function themed(text) {
   return JSON.parse(text.replace(/#fe01[0-9a-f]{2}/g, (standIn) => token(setup.standIns[standIn])));
 }
 
+/** The traces that the controls of a stage ask for; those that belong to no part are always there. */
+function chosen(stage, traces) {
+  if (stage.dataset.parts === undefined) return traces;
+  const parts = stage.dataset.parts.split(" ");
+  return traces.filter((trace) => !trace.meta?.part || parts.includes(trace.meta.part));
+}
+
+/** Fields of the layout that a narrow screen changes. */
+function merge(layout, changes) {
+  for (const [key, value] of Object.entries(changes)) {
+    layout[key] = value?.constructor === Object ? { ...layout[key], ...value } : value;
+  }
+}
+
 const config = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
 
 async function draw(stage) {
@@ -36,7 +50,8 @@ async function draw(stage) {
   const narrow = stage.clientWidth < 560;
   if (narrow) {
     figure.layout.margin = { ...figure.layout.margin, l: 46, r: 8 };
-    figure.layout.height = Math.min(figure.layout.height, 400);
+    if (figure.narrow) merge(figure.layout, figure.narrow);
+    else figure.layout.height = Math.min(figure.layout.height, 400);
   }
   let target = stage.querySelector(".live");
   if (!target) {
@@ -45,7 +60,7 @@ async function draw(stage) {
     stage.append(target);
   }
   stage.classList.add("is-live");
-  await Plotly.react(target, figure.data, figure.layout, config);
+  await Plotly.react(target, chosen(stage, figure.data), figure.layout, config);
 }
 
 async function upgrade(stage) {
@@ -72,6 +87,7 @@ function start() {
 const signs = ["pointermove", "pointerdown", "keydown", "touchstart", "scroll"];
 for (const name of signs) addEventListener(name, start, { passive: true });
 document.addEventListener("specvit:shown", (event) => event.target.querySelectorAll("[data-plot]").forEach(draw));
+document.addEventListener("specvit:parts", (event) => draw(event.target));
 let first = true;
 onTheme(() => {
   if (!first) for (const stage of figures.keys()) draw(stage);
