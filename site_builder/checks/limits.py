@@ -9,7 +9,7 @@ from site_builder.contract.schema import Crlb, LadderLimits, LimitsFile
 from site_builder.results import Results, RunResults
 
 ROUNDED = 1e-4  # the columns are rounded to 4 decimals
-ESS_ROUNDED = 2e-3
+ESS_ROUNDED = 0.11  # effective sample sizes are rounded to one decimal, and so are their percentiles
 ABOVE = 3.0  # Monte-Carlo standard errors that a model may seem to be above the limit
 
 
@@ -49,6 +49,7 @@ def check_limit_bins(results: Results) -> None:
                 refuse(results, path, f"bins.{i}.label", f"is {part.slice} {part.label}, no bin of the metrics")
             own = _model_r2(run, name, file.posterior_mean, mask)
             ess, sd = np.asarray(file.ess)[mask], np.asarray(file.posterior_sd)[mask]
+            middle, low = float(np.median(ess)), float(np.percentile(ess, 1))
             pit = np.sort(np.asarray(file.pit)[mask])
             steps = np.arange(len(pit) + 1) / max(1, len(pit))
             derived = {
@@ -57,13 +58,13 @@ def check_limit_bins(results: Results) -> None:
                 "r2.value": (part.r2.value, own["r2"], ROUNDED),
                 "rmse.value": (part.rmse.value, own["rmse"], ROUNDED),
                 "posterior_sd": (part.posterior_sd, float(np.sqrt(np.mean(sd**2))), ROUNDED),
-                "ess_median": (part.ess_median, float(np.median(ess)), ESS_ROUNDED),
-                "ess_p1": (part.ess_p1, float(np.percentile(ess, 1)), ESS_ROUNDED),
+                "ess_median": (part.ess_median, middle, ESS_ROUNDED / max(1.0, middle)),
+                "ess_p1": (part.ess_p1, low, ESS_ROUNDED / max(1.0, low)),
                 "pit_ks": (part.pit_ks, float(max((steps[1:] - pit).max(), (pit - steps[:-1]).max())), 2e-3),
             }
             for field, (exported, again, tolerance) in derived.items():
                 hold(results, path, f"bins.{i}.{field}", exported, again, tolerance, f" ({part.slice} {part.label})")
-            _crlb(results, f"{path}", i, part.crlb, file.prior_sd)
+            _crlb(results, path, i, part.crlb, file.prior_sd)
 
 
 def _crlb(results: Results, path: str, i: int, bounds: list[Crlb], prior_sd: float) -> None:
