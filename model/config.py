@@ -61,11 +61,15 @@ PRESETS: dict[str, Preset] = {
         lamost=TrainConfig(presentations=2_500_000, learning_rate=3e-4, loss="huber"),
         mlp=TrainConfig(presentations=4_000_000, batch_size=512, learning_rate=1e-3, loss="mse"),
     ),
-    # two CPU cores, two hours for both instruments with all baselines
+    # two CPU cores, an evening with all baselines and limits
     "specvit-ti": Preset(
         lamost_patch=60,
         pfs=TrainConfig(
-            presentations=3_000_000, learning_rate=1e-3, loss="mse", cooldown_from=1_250_000, cooldown=400_000
+            presentations=5_000_000,
+            learning_rate=1e-3,
+            loss="mse",
+            targets="posterior",
+            precision="bfloat16",
         ),
         lamost=TrainConfig(presentations=1_024_000, learning_rate=1e-3, loss="mse"),
         mlp=TrainConfig(presentations=3_000_000, batch_size=512, learning_rate=1e-3, loss="mse", log_every=102_400),

@@ -45,3 +45,21 @@ def coverage(truth: np.ndarray, predicted: np.ndarray, sigma: np.ndarray) -> tup
     """Shares of stars within 1 and 1.96 sigma of the truth (nominal 0.683 and 0.95)."""
     z = np.abs(predicted - truth) / sigma
     return float((z <= 1).mean()), float((z <= 1.959964).mean())
+
+
+def paired_gap(
+    truth: np.ndarray, first: np.ndarray, second: np.ndarray, resamples: int, seed: int = 0
+) -> tuple[float, float, float]:
+    """R2 of ``first`` minus R2 of ``second`` on the same stars, with its 95 % bootstrap interval."""
+    rng = np.random.default_rng(seed)
+    a, b = np.square(first - truth), np.square(second - truth)
+    n = len(truth)
+
+    def gap(pick: np.ndarray | slice) -> np.ndarray:
+        t = truth[pick]
+        spread = np.square(t - t.mean(-1, keepdims=True)).sum(-1)
+        return np.asarray((b[pick] - a[pick]).sum(-1) / spread)
+
+    found = [gap(rng.integers(0, n, (min(100, resamples - i), n))) for i in range(0, resamples, 100)]
+    lo, hi = np.percentile(np.concatenate(found), [2.5, 97.5])
+    return float(gap(slice(None))), float(lo), float(hi)

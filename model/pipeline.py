@@ -154,6 +154,7 @@ def smaller(config: RunConfig, factor: int) -> RunConfig:
             presentations=cut(t.presentations, 2 * t.batch_size),
             log_every=cut(t.log_every, t.batch_size),
             checkpoint_every=cut(t.checkpoint_every, t.batch_size),
+            calibration=cut(t.calibration, 500),
         )
 
     return replace(

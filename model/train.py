@@ -24,7 +24,7 @@ from model.checkpoint import load_checkpoint, load_state, remove_leftovers, save
 from model.distill import Teacher
 from model.metrics import r2
 from model.simulator import Batch, Simulator, generator
-from model.vit import Network
+from model.vit import Network, Scaler, interval_factor
 from site_builder.contract import BadInput
 from site_builder.contract.schema import Curve
 
@@ -45,6 +45,7 @@ class TrainConfig:
     checkpoint_every: int = 51_200  # presentations between checkpoints
     targets: Literal["label", "posterior"] = "label"  # posterior: mean of log g given the spectrum (model.distill)
     precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: matrix products under autocast
+    calibration: int = 40_000  # spectra that sigma is calibrated on at the end
     distinct: int | None = None  # draw from so many fixed sets of labels; None: every spectrum is new
     seed: int = 0
     cooldown_from: int | None = None  # leave the cosine after so many presentations ...
@@ -132,11 +133,31 @@ def validate(net: Network, validation: Batch, config: TrainConfig) -> dict[str, 
 
 
 @torch.no_grad()
-def calibrate(net: Network, validation: Batch) -> None:
-    """Scale sigma so that errors on the validation set have unit variance in units of it."""
-    logg, sigma = predict(net, validation.flux)
-    z = (validation.labels[:, 1] - logg) / sigma
-    net.scaler.calibration.mul_(z.square().mean().sqrt())
+def calibrate(net: Network, simulator: Simulator, n: int) -> None:
+    """Measure what the stated sigma is worth on n spectra of the stream "calibration" (conformal prediction).
+
+    In groups of equal sigma, the 68.27 % quantile of |error| / sigma turns sigma into half of an interval that
+    holds that share of the truths, whatever the shape of the errors; the same again for 95 %. Grouping by sigma
+    keeps both shares right at every brightness (Vovk 2012, arXiv 1209.2673: conditional, or Mondrian, validity).
+    """
+    scaler = net.scaler
+    fresh = Scaler(1).calibration
+    errors, sigmas = [], []
+    scaler.calibration.copy_(fresh)
+    for i in range(0, n, 2000):
+        batch = simulator.batch(min(2000, n - i), 0, "calibration", i, jitter=True)
+        logg, sigma = predict(net, batch.flux)
+        errors.append((logg - batch.labels[:, 1]).abs())
+        sigmas.append(sigma)
+    error, sigma = torch.cat(errors), torch.cat(sigmas)
+    for which, share in enumerate((0.682689, 0.95)):
+        groups = sigma.argsort().tensor_split(Scaler.KNOTS)
+        knots = torch.stack([sigma[g].log().median() for g in groups])
+        factors = torch.stack([(error[g] / sigma[g]).quantile(share).log() for g in groups])
+        # equal sigmas would make equal knots; keep them apart
+        scaler.calibration[which] = torch.stack([knots + 1e-6 * torch.arange(len(knots)), factors])
+        if which == 0:
+            sigma = sigma * interval_factor(sigma, scaler.calibration[0])
 
 
 @contextmanager
@@ -204,7 +225,7 @@ class Trainer:
         if not self.path.exists():
             return False
         state = load_checkpoint(self.path)
-        found = state.get("config", {})
+        found = asdict(TrainConfig(presentations=0)) | state.get("config", {})  # a field added later had its default
         leave = self.config.cooldown_from
         for key, value in asdict(self.config).items():
             # the past is the same under any cool-down that begins after it
@@ -271,7 +292,7 @@ class Trainer:
                 self.running += torch.stack([self.train_step(), torch.ones(())])
                 done = self.step == c.steps
                 if done:
-                    calibrate(self.net, self.validation)
+                    calibrate(self.net, self.simulator, c.calibration)
                 if done or self.step % max(1, c.log_every // c.batch_size) == 0:
                     self.seconds = before + time.perf_counter() - started
                     row = {

@@ -9,6 +9,7 @@ References:
     Xiong et al. 2020, arXiv 2002.04745 (pre-norm); Abnar & Zuidema 2020, arXiv 2005.00928 (rollout).
 """
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,9 +51,12 @@ class VitConfig:
 class Scaler(nn.Module):
     """Input and output scales, stored with the weights so that a checkpoint is complete.
 
-    Inputs: (flux - mean) / sigma per pixel, unused pixels 0. Outputs: log g = centre + scale * raw;
-    sigma is multiplied by ``calibration``, measured on the validation set.
+    Inputs: (flux - mean) / sigma per pixel, unused pixels 0. Outputs: log g = centre + scale * raw. Intervals are
+    calibrated on spectra of their own (``train.calibrate``): ``calibration`` holds knots of ln sigma and ln factors
+    at them, first from the network's sigma to half the 68 % interval, then from that to half the 95 % interval.
     """
+
+    KNOTS = 16
 
     mean: Tensor
     sigma: Tensor
@@ -66,20 +70,36 @@ class Scaler(nn.Module):
         self.register_buffer("sigma", torch.ones(n_pixels))
         self.register_buffer("used", torch.ones(n_pixels))
         self.register_buffer("label", torch.tensor([0.0, 1.0]))
-        self.register_buffer("calibration", torch.tensor(1.0))
+        knots = torch.linspace(-6, 2, self.KNOTS)
+        one = torch.stack([knots, torch.zeros(self.KNOTS)])
+        self.register_buffer("calibration", torch.stack([one, one + torch.tensor([[0.0], [math.log(1.959964)]])]))
 
     def inputs(self, flux: Tensor) -> Tensor:
         """Network input of normalised flux (B, pixels)."""
         return (flux - self.mean) / self.sigma * self.used
 
     def outputs(self, raw: Tensor) -> tuple[Tensor, Tensor]:
-        """(log g, sigma) in dex, (B,) each, of raw outputs (B, 2) = (mean, log sigma)."""
+        """(log g, half the 68 % interval) in dex, (B,) each, of raw outputs (B, 2) = (mean, log sigma)."""
         centre, scale = self.label
-        return centre + scale * raw[:, 0], self.calibration * scale * raw[:, 1].clamp(-7, 3).exp()
+        sigma = scale * raw[:, 1].clamp(-7, 3).exp()
+        return centre + scale * raw[:, 0], sigma * interval_factor(sigma, self.calibration[0])
+
+    def half95(self, sigma: Tensor) -> Tensor:
+        """Half the 95 % interval (B,) in dex where half the 68 % interval is sigma (B,)."""
+        return sigma * interval_factor(sigma, self.calibration[1])
 
     def targets(self, logg: Tensor) -> Tensor:
         """Raw target of log g (B,)."""
         return (logg - self.label[0]) / self.label[1]
+
+
+def interval_factor(sigma: Tensor, table: Tensor) -> Tensor:
+    """Factor (B,) of a calibration table (2, knots) at sigma (B,): linear in ln sigma, constant beyond the ends."""
+    knots, values = table
+    x = sigma.log()
+    i = torch.searchsorted(knots.contiguous(), x.contiguous()).clamp(1, len(knots) - 1)
+    t = ((x - knots[i - 1]) / (knots[i] - knots[i - 1])).clamp(0, 1)
+    return (values[i - 1] + t * (values[i] - values[i - 1])).exp()
 
 
 class Network(nn.Module):
