@@ -175,6 +175,47 @@ def test_plots_are_drawn_in_both_themes(browser: Any, address: str) -> None:
     page.close()
 
 
+def test_limits_are_chosen_by_keyboard_and_by_link(browser: Any, address: str) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    bad = watch(page, address)
+    names = "() => [...document.querySelectorAll('#curve-stage .legendtext')].map((e) => e.textContent)"
+
+    def shown(wanted: set[str]) -> None:
+        page.locator("#curve-stage").scroll_into_view_if_needed()
+        page.mouse.move(300, 300)
+        page.mouse.move(310, 300)
+        page.wait_for_selector("#curve-stage .js-plotly-plot .legendtext", timeout=15_000)
+        for _ in range(100):
+            found = {name for name in page.evaluate(names) if "limit" in name or "CRLB" in name}
+            if found == wanted:
+                return
+            page.wait_for_timeout(50)
+        raise AssertionError(found)
+
+    page.goto(address + "results.html")
+    shown({"Bayes limit", "CRLB, 5 labels"})
+    page.focus("#curve-controls [value=crlb5]")
+    page.keyboard.press("ArrowLeft")
+    shown({"Bayes limit", "CRLB, 3 labels"})
+    page.focus("#curve-controls [name=bayes]")
+    page.keyboard.press("Space")
+    shown({"CRLB, 3 labels"})
+    assert page.url.endswith("#brightness&bayes=off&crlb=crlb3")
+    page.click("#tab-cost")
+    page.click("#tab-brightness")
+    assert page.url.endswith("#brightness&bayes=off&crlb=crlb3")
+    page.wait_for_load_state("networkidle")
+    page.goto("about:blank")  # a link that differs in its hash alone would load nothing
+    page.goto(address + "results.html#brightness&crlb=off")
+    shown({"Bayes limit"})
+    assert page.is_checked("#curve-controls [name=crlb][value=off]")
+    page.evaluate("() => { location.hash = '#calibration&pit=mlp'; }")
+    assert page.is_checked("#pit-controls [value=mlp]")
+    assert page.locator("#calibration").is_visible()
+    assert bad == []
+    page.close()
+
+
 def test_theme_is_remembered(browser: Any, address: str) -> None:
     context = browser.new_context(color_scheme="light")
     page = context.new_page()

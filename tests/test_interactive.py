@@ -127,6 +127,7 @@ def test_snr_slider_by_mouse_and_plot(tab: Tab, address: str) -> None:
     page.mouse.click(box["x"] + box["width"] - 4, box["y"] + box["height"] / 2)
     settle(page)
     assert text(page, "#snr-magnitude-out") == "23.00"
+    page.locator("#snr-ladder svg.svgplot").scroll_into_view_if_needed()
     plot = page.locator("#snr-ladder svg.svgplot").bounding_box()
     page.mouse.click(plot["x"] + 60, plot["y"] + 60)
     settle(page)
@@ -156,6 +157,33 @@ def test_snr_new_noise_and_permalink(tab: Tab, address: str, results: Results) -
     page.evaluate("() => { location.hash = '#v1&star=specvit-test-pfs-mr/giant-a&mag=20&seed=1'; }")
     until(page, lambda: text(page, "#snr-magnitude-out") == "20.00")
     assert page.input_value("#snr-star") == "specvit-test-pfs-mr/giant-a"
+
+
+def test_snr_limits_follow_star_magnitude_and_noise(tab: Tab, address: str, results: Results) -> None:
+    page = go(tab, address, "snr", "#v1&star=specvit-test-pfs-mr/dwarf-c&mag=22&seed=2")
+    ladder = results.main.examples["dwarf-c"].ladder
+    assert ladder is not None
+    assert ladder.limits is not None
+    k = ladder.magnitudes.index(22.0)
+
+    def shown(k: int) -> tuple[str, str]:
+        assert ladder.limits is not None
+        mean, sd = ladder.limits.mean[1][k], ladder.limits.sd[1][k]
+        return f"{mean:.2f} ± {sd:.2f}", f"{ladder.limits.crlb3[k]:.2f}, {ladder.limits.crlb5[k]:.2f}"
+
+    assert (text(page, "#snr-out-posterior"), text(page, "#snr-out-crlb")) == shown(k)
+    assert "narrower than the bound" in text(page, "#snr-out-limits")
+    dot = "() => Number(document.querySelector('#snr-answers .posterior-dot').getAttribute('cx'))"
+    before = page.evaluate(dot)
+    page.focus("#snr-magnitude")
+    page.keyboard.press("End")
+    settle(page)
+    assert (text(page, "#snr-out-posterior"), text(page, "#snr-out-crlb")) == shown(len(ladder.magnitudes) - 1)
+    assert page.evaluate(dot) != before
+    assert "wider than the prior" in text(page, "#snr-out-limits")
+    faint = next(b for b in results.main.limits["snr-curve"].bins if b.label == "23")
+    assert text(page, "#snr-out-population") == f"R² {faint.r2.value:.3f}, RMSE {faint.rmse.value:.2f}"
+    assert "exact posterior" in page.get_attribute("#snr-answers .svgplot", "aria-label")
 
 
 def test_chart_cursor_by_keyboard(tab: Tab, address: str) -> None:

@@ -4,13 +4,15 @@ from typing import Any
 
 import numpy as np
 
+from site_builder import findings, limits
 from site_builder import stars as star_list
 from site_builder.contract.schema import Ladder
 from site_builder.design import paint
+from site_builder.figures import answers, series
 from site_builder.figures.svg import FigureSvg, decimate, draw_figure
 from site_builder.pages.base import Page
 from site_builder.publish import Site
-from site_builder.results import PUBLISHED_BELOW, Results, difference
+from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults, difference
 from site_builder.stars import Star
 
 PAGE = Page(
@@ -83,6 +85,8 @@ def _ladder_figure(site: Site, star: Star) -> FigureSvg:
         axes = figure.subplots()
         axes.plot(np.tile(m, len(logg)), logg.ravel(), ".", ms=2.5, color=paint("flux-noisy"))
         axes.fill_between(m, logg[0] - sigma[0], logg[0] + sigma[0], color=paint("specvit"), alpha=0.18, lw=0)
+        if ladder.limits is not None:
+            axes.plot(m, ladder.limits.mean[0], color=paint("bayes"), lw=1.2)
         axes.plot(m, logg[0], color=paint("specvit"), lw=1.5)
         axes.axhline(star.file.logg, color=paint("ink"), lw=1.1, ls=(0, (5, 3)))
         axes.set_xlabel("magnitude")
@@ -90,6 +94,58 @@ def _ladder_figure(site: Site, star: Star) -> FigureSvg:
 
     title = f"Predicted log g of {star.file.title} over magnitude"
     return draw_figure(site, "snr-ladder", title, draw, wide=(420, 380), narrow=(380, 300))
+
+
+def _answers_figure(site: Site, star: Star, index: int) -> FigureSvg | None:
+    ladder = ladder_of(star)
+    if ladder.limits is None:
+        return None
+    drawing = answers.draw(ladder, ladder.limits, star.file.logg, star.run.run.prior.logg, 0, index)
+    title = f"SpecViT's answer for {star.file.title}, the exact posterior and the Cramér-Rao bound on one axis"
+    wide, narrow = (220, 10, 4, 42), (10, 10, 6, 42)
+    return draw_figure(site, "snr-answers", title, drawing, (960, 188), (380, 240), wide, narrow)
+
+
+def population(run: RunResults) -> list[limits.Limit]:
+    """The Bayes limit of all stars at each magnitude, where the run has it for its curve."""
+    return limits.bins(run, findings.curve_set(run).name) if run.sets("synthetic") else []
+
+
+def _population_data(run: RunResults) -> list[dict[str, Any]]:
+    """What the script shows of it: one entry a bin."""
+    out = []
+    for one in population(run):
+        row = one.row(run.specvit.name)
+        if row is not None and row.row.lo is not None and row.row.hi is not None:
+            r2, rmse = round(one.bin.r2.value, 3), round(one.bin.rmse.value, 3)
+            out.append({"name": one.name, "lo": row.row.lo, "hi": row.row.hi, "r2": r2, "rmse": rmse})
+    return out
+
+
+def nearest(found: list[limits.Limit], magnitude: float) -> limits.Limit | None:
+    """The bin whose middle is nearest to a magnitude."""
+
+    def distance(one: limits.Limit) -> float:
+        row = one.row(one.run.specvit.name)
+        return abs(series.position(row) - magnitude) if row else np.inf
+
+    return min(found, key=distance, default=None)
+
+
+def _limit_numbers(star: Star) -> list[dict[str, Quantity]]:
+    """Posterior mean and spread and both bounds at each magnitude, noise pattern 1; empty without limits."""
+    ladder = ladder_of(star)
+    if ladder.limits is None:
+        return []
+    return [
+        {
+            "mean": star.q(f"/ladder/limits/mean/0/{k}"),
+            "sd": star.q(f"/ladder/limits/sd/0/{k}"),
+            "crlb3": star.q(f"/ladder/limits/crlb3/{k}"),
+            "crlb5": star.q(f"/ladder/limits/crlb5/{k}"),
+        }
+        for k in range(len(ladder.magnitudes))
+    ]
 
 
 def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
@@ -105,9 +161,11 @@ def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
                 "instrument_name": s.instrument.name,
                 "magnitudes": ladder_of(s).magnitudes,
                 "seeds": ladder_of(s).seeds,
+                "prior": list(s.run.run.prior.logg),
             }
             for s in stars
         ],
+        "population": {s.run.name: _population_data(s.run) for s in stars},
         "lines": {s.instrument.name: star_list.lines_of(s.file.wave, MAIN_LINES) for s in stars},
     }
 
@@ -132,4 +190,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "browser": _browser(results, stars, index),
         "spectrum": _figure(site, star, ladder.magnitudes[index]),
         "answers": _ladder_figure(site, star),
+        "three": _answers_figure(site, star, index),
+        "limit_numbers": _limit_numbers(star),
+        "everyone": nearest(population(star.run), ladder.magnitudes[index]),
+        "prior_sd": (star.run.run.prior.logg[1] - star.run.run.prior.logg[0]) / np.sqrt(12),
     }

@@ -73,6 +73,7 @@ export class LadderPlot {
           }),
         ),
     );
+    if (star.ladder.limits) plot.line(magnitudes, star.ladder.limits.mean[seed], "posterior");
     plot.line(magnitudes, logg[seed], "answer");
     for (const sign of [-1, 1]) {
       const edge = magnitudes.map((_, k) => logg[seed][k] + sign * sigma[seed][k]);
@@ -117,6 +118,7 @@ function range(star) {
       hi = Math.max(hi, v + sigma[s][k]);
     }),
   );
+  for (const v of star.ladder.limits?.mean.flat() ?? []) [lo, hi] = [Math.min(lo, v), Math.max(hi, v)];
   const space = 0.05 * (hi - lo) + 0.05;
   return [lo - space, hi + space];
 }

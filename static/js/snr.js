@@ -5,6 +5,7 @@
  * those that the network gave to the same spectra when the results were exported.
  */
 
+import { AnswersPlot, describeLimits } from "./answers.js";
 import { Chart } from "./chart.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, el, liveRegion, say } from "./dom.js";
@@ -34,6 +35,9 @@ const ui = {
   out: Object.fromEntries(["snr", "logg", "truth", "residual", "spread"].map((k) => [k, byId(`snr-out-${k}`)])),
 };
 const speak = liveRegion(byId("snr-controls"));
+const three = document.getElementById("snr-answers") ? new AnswersPlot(stageHost("snr-answers")) : null;
+const limitOut = three && Object.fromEntries(["posterior", "crlb", "limits"].map((k) => [k, byId(`snr-out-${k}`)]));
+const populationOut = document.getElementById("snr-out-population");
 const ladder = new LadderPlot(stageHost("snr-ladder"), (index) => choose({ index }));
 let chart = null;
 let strip = null;
@@ -87,6 +91,7 @@ function paint() {
   chart.options.yRange = () => range;
   chart.setData([view.wave, noisy, flux]);
   ladder.move(state.index);
+  paintLimits(magnitude);
   const answer = logg[state.seed][state.index];
   const error = errors[state.seed][state.index];
   const text = {
@@ -105,6 +110,27 @@ function paint() {
     "aria-valuetext",
     `magnitude ${text.magnitude}, SNR ${text.snr}, log g ${text.answer} plus or minus ${text.error}`,
   );
+}
+
+/** What any estimator could know of this spectrum, and of all stars this faint. */
+function paintLimits(magnitude) {
+  const { limits } = view.star.ladder;
+  if (three) byId("fig-snr-answers").hidden = !limits;
+  for (const node of document.querySelectorAll(".readout-limit")) node.hidden = !limits;
+  if (three && limits) {
+    three.move(state.index);
+    limitOut.posterior.textContent = `${fixed(limits.mean[state.seed][state.index], 2)} \u00b1 ${fixed(limits.sd[state.seed][state.index], 2)}`;
+    limitOut.crlb.textContent = `${fixed(limits.crlb3[state.index], 2)}, ${fixed(limits.crlb5[state.index], 2)}`;
+    limitOut.limits.textContent = describeLimits(view.star, view.entry.prior, state.seed, state.index);
+  }
+  if (!populationOut) return;
+  const bins = page.population[view.entry.run] ?? [];
+  const distance = (bin) => Math.abs((bin.lo + bin.hi) / 2 - magnitude);
+  const bin = bins.reduce((best, one) => (!best || distance(one) < distance(best) ? one : best), null);
+  populationOut.parentElement.hidden = !bin;
+  if (!bin) return;
+  byId("snr-name-population").textContent = `Bayes limit, all stars of magnitude ${bin.name}`;
+  populationOut.textContent = `R\u00b2 ${fixed(bin.r2, 3)}, RMSE ${fixed(bin.rmse, 2)}`;
 }
 
 /** Build the charts, once. */
@@ -179,7 +205,9 @@ function fillControls() {
 /** The table behind the charts: this star, this noise pattern. */
 function fillTable() {
   const { star } = view;
-  const { magnitudes, snr: ratios, logg, sigma } = star.ladder;
+  const { magnitudes, snr: ratios, logg, sigma, limits } = star.ladder;
+  const bounds = (k) =>
+    limits ? [limits.mean[state.seed][k], limits.sd[state.seed][k], limits.crlb3[k], limits.crlb5[k]] : [];
   byId("snr-table-caption").textContent =
     `${star.title}, noise pattern ${state.seed + 1}; true log g ${fixed(star.logg, 2)}`;
   byId("snr-table").tBodies[0].replaceChildren(
@@ -192,6 +220,7 @@ function fillTable() {
         el("td", {}, fixed(logg[state.seed][k], 2)),
         el("td", {}, fixed(sigma[state.seed][k], 2)),
         el("td", {}, signed(logg[state.seed][k] - star.logg, 2)),
+        ...bounds(k).map((value) => el("td", {}, fixed(value, 2))),
       ),
     ),
   );
@@ -228,6 +257,7 @@ async function choose(change) {
   if (newStar || !chart) stage();
   if (newStar || newSeed || !ladder.star) {
     ladder.show(view.star, state.seed, state.index);
+    if (three && view.star.ladder.limits) three.show(view.star, view.entry.prior, state.seed, state.index);
     fillTable();
   }
   fillControls();
