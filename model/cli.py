@@ -15,6 +15,7 @@ import tyro
 from model.config import run_config
 from model.export import check_results_folder, export
 from model.instruments import lamost_axis
+from model.parallel import processes
 from model.pipeline import Pipeline, smaller
 from model.predict import as_json, as_table, predict_files
 from model.simulated import write_simulated
@@ -23,7 +24,7 @@ from site_builder.contract import BadInput
 from site_builder.contract.io import write_atomic
 
 INSTRUMENTS = ("pfs-mr", "lamost")
-Stage = Literal["all", "specvit", "mlp", "ridge", "lightgbm"]
+Stage = Literal["all", "specvit", "mlp", "cnn", "published", "ridge", "lightgbm"]
 
 
 def set_up(threads: int, seed: int) -> None:
@@ -60,6 +61,8 @@ class Train:
     """folder of checkpoints and logs"""
     threads: int = 2
     """processor threads; resuming is bit-exact with the same number"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto takes a GPU if there is one; for several: torchrun --nproc-per-node N -m model train ..."""
 
     def run(self) -> None:
         """Carry it out."""
@@ -70,10 +73,17 @@ class Train:
             "all": pipeline.fit_all,
             "specvit": pipeline.specvit,
             "mlp": pipeline.mlp,
+            "cnn": pipeline.cnn,
+            "published": pipeline.published,
             "ridge": pipeline.ridge,
             "lightgbm": pipeline.boosting,
         }
-        stages[self.stage]()
+        with processes(self.device) as place:
+            with place.main_first():  # one process fits what is no network, the others then find it
+                for name in ("ridge", "lightgbm"):
+                    if place.size > 1 and self.stage in ("all", name):
+                        stages[name]()
+            stages[self.stage]()
 
 
 @dataclass

@@ -1,6 +1,9 @@
-"""Presets: everything that one ``python -m model run`` needs to know, as dataclasses."""
+"""Presets: everything that one ``python -m model run`` needs to know, as dataclasses; and files that change them."""
 
-from dataclasses import dataclass, field, replace
+import tomllib
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any
 
 from model.train import TrainConfig
 from model.vit import PRESETS as SHAPES
@@ -17,12 +20,14 @@ class RunConfig:
     vit: VitConfig  # shape of SpecViT
     training: TrainConfig  # recipe of SpecViT
     mlp_training: TrainConfig  # recipe of the MLP baseline
+    cnn_training: TrainConfig  # recipe of the CNN baseline
+    published: TrainConfig | None = None  # the published recipe, trained beside the best one at the same size
     mlp_hidden: tuple[int, ...] = (512, 256, 128)  # hidden widths of the MLP
     ridge_spectra: int = 200_000  # fresh spectra behind Ridge's normal equations
     boosting_spectra: int = 200_000  # fresh spectra that LightGBM is fitted to
     validation_spectra: int = 2_000  # fixed validation set
     test_spectra: int = 10_000  # fixed test set
-    curve_spectra: int = 12_000  # fixed set over the wide magnitude range, for the SNR curve
+    curve_spectra: int = 4_000  # spectra at each magnitude of the SNR curve
     bootstrap: int = 1_000  # resamples behind each interval
     examples: int = 9  # synthetic stars exported for the pages
     noise_seeds: int = 12  # noise realisations per synthetic example star
@@ -34,7 +39,8 @@ class RunConfig:
         """The command that makes the run again."""
         options = {"seed": (self.seed, 0), "scale-down": (self.scale_down, 1)}
         extra = "".join(f" --{name} {value}" for name, (value, default) in options.items() if value != default)
-        return f"python -m model run --preset {self.preset}{extra}"
+        source = f"--config configs/{self.preset}.toml" if self.preset not in PRESETS else f"--preset {self.preset}"
+        return f"python -m model run {source}{extra}"
 
     @property
     def run_id(self) -> str:
@@ -50,48 +56,56 @@ class Preset:
     pfs: TrainConfig
     lamost: TrainConfig
     mlp: TrainConfig
+    cnn: TrainConfig
     overrides: dict[str, int | tuple[int, ...]] = field(default_factory=dict)
 
 
+# what every network of a run shares: the loss is the distance to the posterior mean, which is computed as the
+# spectra are simulated (PFS); LAMOST has no such teacher and learns from the labels
+POSTERIOR: dict[str, Any] = {"loss": "mse", "targets": "posterior", "precision": "bfloat16"}
+LABEL: dict[str, Any] = {"loss": "mse", "precision": "bfloat16"}
+
 PRESETS: dict[str, Preset] = {
-    # the published recipe: 50 epochs of 50 000 spectra, Huber 0.5, AdamW 3e-4; wants a GPU
+    # the published size with the best recipe found (docs/training.md); wants a GPU
     "specvit-s": Preset(
         lamost_patch=15,
-        pfs=TrainConfig(presentations=2_500_000, learning_rate=3e-4, loss="huber"),
-        lamost=TrainConfig(presentations=2_500_000, learning_rate=3e-4, loss="huber"),
-        mlp=TrainConfig(presentations=4_000_000, batch_size=512, learning_rate=1e-3, loss="mse"),
+        pfs=TrainConfig(presentations=20_000_000, batch_size=1024, learning_rate=1e-3, **POSTERIOR),
+        lamost=TrainConfig(presentations=5_000_000, batch_size=1024, learning_rate=1e-3, **LABEL),
+        mlp=TrainConfig(presentations=8_000_000, batch_size=512, learning_rate=1e-3, **POSTERIOR),
+        cnn=TrainConfig(presentations=8_000_000, batch_size=512, learning_rate=1e-3, **POSTERIOR),
     ),
     # two CPU cores, an evening with all baselines and limits
     "specvit-ti": Preset(
         lamost_patch=60,
-        pfs=TrainConfig(
-            presentations=5_000_000,
-            learning_rate=1e-3,
-            loss="mse",
-            targets="posterior",
-            precision="bfloat16",
-        ),
+        pfs=TrainConfig(presentations=5_000_000, learning_rate=1e-3, **POSTERIOR),
         lamost=TrainConfig(presentations=1_024_000, learning_rate=1e-3, loss="mse"),
-        mlp=TrainConfig(presentations=3_000_000, batch_size=512, learning_rate=1e-3, loss="mse", log_every=102_400),
+        mlp=TrainConfig(presentations=2_048_000, batch_size=512, learning_rate=1e-3, **POSTERIOR),
+        cnn=TrainConfig(presentations=1_024_000, batch_size=512, learning_rate=1e-3, **POSTERIOR),
     ),
     # the whole chain in minutes
     "specvit-nano": Preset(
         lamost_patch=60,
-        pfs=TrainConfig(presentations=256_000, learning_rate=2e-3, loss="mse", log_every=25_600),
-        lamost=TrainConfig(presentations=128_000, learning_rate=2e-3, loss="mse", log_every=25_600),
-        mlp=TrainConfig(presentations=256_000, batch_size=512, learning_rate=1e-3, loss="mse", log_every=25_600),
+        pfs=TrainConfig(presentations=192_000, learning_rate=2e-3, log_every=25_600, calibration=8_000, **POSTERIOR),
+        lamost=TrainConfig(presentations=128_000, learning_rate=2e-3, log_every=25_600, calibration=8_000, **LABEL),
+        mlp=TrainConfig(
+            presentations=128_000, batch_size=512, learning_rate=1e-3, log_every=25_600, calibration=8_000, **POSTERIOR
+        ),
+        cnn=TrainConfig(
+            presentations=64_000, batch_size=512, learning_rate=1e-3, log_every=25_600, calibration=8_000, **POSTERIOR
+        ),
         overrides={
             "mlp_hidden": (128, 64),
             "ridge_spectra": 20_000,
             "boosting_spectra": 20_000,
-            "test_spectra": 4_000,
-            "curve_spectra": 6_000,
+            "test_spectra": 2_000,
+            "curve_spectra": 200,
             "bootstrap": 300,
             "examples": 6,
             "noise_seeds": 6,
         },
     ),
 }
+CONFIGS = Path(__file__).resolve().parent.parent / "configs"
 
 
 def run_config(preset: str, instrument: str, seed: int = 0) -> RunConfig:
@@ -108,12 +122,43 @@ def run_config(preset: str, instrument: str, seed: int = 0) -> RunConfig:
     vit, training = SHAPES[preset], chosen.pfs
     if instrument == "lamost":
         vit, training = replace(vit, n_pixels=960, patch_size=chosen.lamost_patch), chosen.lamost
+
+    def for_instrument(t: TrainConfig) -> TrainConfig:
+        return replace(t, seed=seed, targets=t.targets if instrument == "pfs-mr" else "label")
+
     config = RunConfig(
         preset=preset,
         instrument=instrument,
         vit=vit,
         training=replace(training, seed=seed),
-        mlp_training=replace(chosen.mlp, seed=seed),
+        mlp_training=for_instrument(chosen.mlp),
+        cnn_training=for_instrument(chosen.cnn),
         seed=seed,
     )
+    if preset == "specvit-ti" and instrument == "pfs-mr":
+        config = replace(config, published=from_file(CONFIGS / "published.toml", instrument, seed).training)
     return replace(config, **chosen.overrides)  # type: ignore[arg-type]
+
+
+def from_file(path: Path, instrument: str, seed: int = 0) -> RunConfig:
+    """Configuration from a TOML file: a preset, and what differs from it in the tables ``vit`` and ``training``.
+
+    Raises:
+        BadInput: the file cannot be read, or names a field that there is not.
+    """
+    try:
+        table = tomllib.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{path} cannot be read as TOML ({error}); give a file like configs/published.toml.") from None
+    config = run_config(str(table.get("preset", "")), instrument, seed)
+    unknown = set(table) - {"preset", "vit", "training"}
+    if unknown:
+        raise BadInput(f"{path}: field {min(unknown)} is not known; use preset, [vit] and [training].")
+    vit, training = dict(table.get("vit", {})), {"seed": seed, **table.get("training", {})}
+    for name, kind, given in (("vit", VitConfig, vit), ("training", TrainConfig, training)):
+        known = {f.name for f in fields(kind)}
+        if unknown := set(given) - known:
+            raise BadInput(f"{path}: field {name}.{min(unknown)} is not known; use one of {', '.join(sorted(known))}.")
+    return replace(
+        config, preset=path.stem, vit=replace(config.vit, **vit), training=replace(config.training, **training)
+    )

@@ -9,9 +9,10 @@ from pathlib import Path
 import torch
 
 from model import provenance
-from model.baselines import mlp
+from model.baselines import cnn, mlp
 from model.baselines.boosting import Boosting
 from model.baselines.ridge import Ridge
+from model.baselines.template import Template
 from model.checkpoint import load_checkpoint
 from model.config import RunConfig
 from model.simulator import Batch, Simulator, fixed_set
@@ -54,27 +55,42 @@ class Pipeline:
         note = {"commit": commit, "dirty": dirty, "seconds": round(seconds, 2)}
         write_atomic(self.folder / f"{name}.stage.json", dumps(note))
 
-    def _trainer(self, net: Network, training: TrainConfig, name: str) -> Trainer:
-        return Trainer(net, self.simulator, training, self.validation, self.folder, name)
+    def _trained(self, net: Network, training: TrainConfig, name: str) -> Trainer:
+        """Train a network to the end, or load it."""
+        trainer = Trainer(net, self.simulator, training, self.validation, self.folder, name)
+        if not trainer.path.exists():
+            self._note(name, 0)
+        trainer.run()
+        net.eval()
+        return trainer
 
     def specvit(self) -> tuple[SpecViT, Trainer]:
         """The trained SpecViT (trained now, continued, or loaded)."""
         torch.manual_seed(self.config.seed)
         net = SpecViT(self.config.vit)
-        trainer = self._trainer(net, self.config.training, "specvit")
-        if not trainer.path.exists():
-            self._note("specvit", 0)
-        trainer.run()
-        return net.eval(), trainer
+        return net, self._trained(net, self.config.training, "specvit")
 
     def mlp(self) -> tuple[mlp.MLP, Trainer]:
         """The trained MLP."""
         net = mlp.build(self.config.vit.n_pixels, self.config.mlp_hidden, self.config.seed)
-        trainer = self._trainer(net, self.config.mlp_training, "mlp")
-        if not trainer.path.exists():
-            self._note("mlp", 0)
-        trainer.run()
-        return net.eval(), trainer
+        return net, self._trained(net, self.config.mlp_training, "mlp")
+
+    def cnn(self) -> tuple[cnn.CNN, Trainer]:
+        """The trained CNN."""
+        net = cnn.build(self.config.vit.n_pixels, self.config.seed)
+        return net, self._trained(net, self.config.cnn_training, "cnn")
+
+    def published(self) -> tuple[SpecViT, Trainer] | None:
+        """A SpecViT of the run's size, trained by the published recipe, if the run has one."""
+        if self.config.published is None:
+            return None
+        torch.manual_seed(self.config.seed)
+        net = SpecViT(replace(self.config.vit, embedding="shared", embedding_init="random"))
+        return net, self._trained(net, self.config.published, "published")
+
+    def template(self) -> Template | None:
+        """Template fitting, where spectra have magnitudes; nothing is trained."""
+        return Template(self.simulator) if self.simulator.prior.magnitude else None
 
     @cached_property
     def scaler(self) -> Scaler:
@@ -110,10 +126,22 @@ class Pipeline:
     def _seconds(self, name: str) -> float:
         return float(self._read_note(name)["seconds"])
 
+    @property
+    def networks(self) -> dict[str, TrainConfig]:
+        """Recipes of the networks of this run, by stage."""
+        c = self.config
+        found = {"specvit": c.training, "mlp": c.mlp_training, "cnn": c.cnn_training}
+        return found | ({"published": c.published} if c.published else {})
+
+    @property
+    def stages(self) -> tuple[str, ...]:
+        """What is trained or fitted, by name."""
+        return (*self.networks, "ridge", "lightgbm")
+
     def stage_notes(self) -> dict[str, str | bool]:
         """The commit that each stage was trained or fitted by, as ``commit.<stage>``."""
         notes: dict[str, str | bool] = {}
-        for stage in ("specvit", "mlp", "ridge", "lightgbm"):
+        for stage in self.stages:
             note = self._read_note(stage)
             notes[f"commit.{stage}"] = f"{note['commit']}{' with changes' if note['dirty'] else ''}"
         return notes
@@ -125,10 +153,10 @@ class Pipeline:
             BadInput: one sentence that names the file that is missing or behind, and the command to give.
         """
         mend = f"python -m model train --preset {self.config.preset} --instrument {self.config.instrument}"
-        for name in ("ridge.npz", "lightgbm.txt", "specvit.ckpt", "mlp.ckpt"):
+        for name in ("ridge.npz", "lightgbm.txt", *(f"{name}.ckpt" for name in self.networks)):
             if not (self.folder / name).exists():
                 raise BadInput(f"{self.folder / name} is not there; train the run with {mend}.")
-        for name, training in (("specvit", self.config.training), ("mlp", self.config.mlp_training)):
+        for name, training in self.networks.items():
             path = self.folder / f"{name}.ckpt"
             step = load_checkpoint(path)["step"]
             if step < training.steps:
@@ -139,6 +167,8 @@ class Pipeline:
         self.ridge()
         self.boosting()
         self.mlp()
+        self.cnn()
+        self.published()
         self.specvit()
 
 
@@ -162,10 +192,12 @@ def smaller(config: RunConfig, factor: int) -> RunConfig:
         scale_down=factor,
         training=shorter(config.training),
         mlp_training=shorter(config.mlp_training),
+        cnn_training=shorter(config.cnn_training),
+        published=None if config.published is None else shorter(config.published),
         ridge_spectra=cut(config.ridge_spectra, 500),
         boosting_spectra=cut(config.boosting_spectra, 500),
         validation_spectra=cut(config.validation_spectra, 200),
         test_spectra=cut(config.test_spectra, 300),
-        curve_spectra=cut(config.curve_spectra, 600),
+        curve_spectra=cut(config.curve_spectra, 40),
         bootstrap=cut(config.bootstrap, 50),
     )

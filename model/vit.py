@@ -277,8 +277,8 @@ def rollout(attention: list[Tensor], has_cls: bool) -> Tensor:
 
 
 PRESETS: dict[str, VitConfig] = {
-    # the published architecture: 256 patches of 16 pixels through one Conv1D
-    "specvit-s": VitConfig(),
+    # the published size: 256 patches of 16 pixels (configs/published.toml has its shared Conv1D embedding)
+    "specvit-s": VitConfig(embedding="per-position", embedding_init="pca"),
     # few wide tokens, one embedding matrix per position: what two CPU cores can train well
     "specvit-ti": VitConfig(
         patch_size=256, width=128, depth=4, heads=4, embedding="per-position", embedding_init="pca"

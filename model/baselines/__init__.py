@@ -13,6 +13,6 @@ class Baseline(Protocol):
     n_spectra: int
     description: str
 
-    def predict(self, flux: Tensor) -> np.ndarray:
-        """log g (n,) in dex of normalised flux (n, pixels)."""
+    def predict(self, flux: Tensor, level: Tensor | None = None) -> np.ndarray:
+        """log g (n,) in dex of normalised flux (n, pixels); level (n,) magnitudes, where there are any."""
         ...

@@ -99,6 +99,6 @@ class Boosting:
         components = cls.components_of(simulator, scaler, seed)
         return cls(scaler, components, lgb.Booster(model_str=text), int(head.partition("=")[2]))
 
-    def predict(self, flux: Tensor) -> np.ndarray:
+    def predict(self, flux: Tensor, level: Tensor | None = None) -> np.ndarray:
         """log g (n,) of normalised flux (n, pixels)."""
         return np.asarray(self.booster.predict(self.features(flux, self.scaler, self.components)))

@@ -83,7 +83,7 @@ class Ridge:
         a = read_npz(path)
         return cls(scaler, a["coefficients"], float(a["intercept"]), float(a["alpha"]), int(a["n_spectra"]))
 
-    def predict(self, flux: Tensor) -> np.ndarray:
+    def predict(self, flux: Tensor, level: Tensor | None = None) -> np.ndarray:
         """log g (n,) of normalised flux (n, pixels)."""
         w = torch.from_numpy(self.coefficients).float()
         return (self.scaler.inputs(flux) @ w + self.intercept).numpy()
