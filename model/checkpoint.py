@@ -44,7 +44,7 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
         BadInput: damaged or not a checkpoint.
     """
     try:
-        return dict(torch.load(path, weights_only=True))
+        return dict(torch.load(path, weights_only=True, map_location="cpu"))
     except Exception as error:  # torch raises many kinds for a damaged file
         first = str(error).splitlines()[0]
         raise BadInput(f"{path} is no readable checkpoint ({first}); delete it to start afresh.") from None

@@ -34,20 +34,24 @@ class Teacher:
         shrink = 10 ** (-0.6 * (self.magnitudes - self.magnitudes[0]))  # the posterior's volume grows about so
         self.enough = (2 * library * shrink).clamp(min(LEAST, library), library).int().tolist()
 
-    def examples(self, n: int, g: torch.Generator, labels: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    def examples(
+        self, n: int, g: torch.Generator, labels: Tensor | None = None, rows: slice = slice(None)
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Flux (n, pixels) of fresh spectra, posterior mean (n,) and variance (n,) of their log g.
 
         A batch is at ``GROUPS`` of the ``LEVELS`` magnitudes, so that its parts meet the library together.
 
         Args:
             labels: (n, 3) of the spectra; drawn from the prior if None.
+            rows: the part of the batch to make.
         """
         labels = self.simulator.draw_labels(n, g) if labels is None else labels
-        chosen = torch.randint(LEVELS, (GROUPS,), generator=g)
-        level = self.magnitudes[chosen].repeat_interleave(math.ceil(n / GROUPS))[:n]
-        flux = self.simulator.observe(labels, level, g, jitter=True).flux
-        size = math.ceil(n / GROUPS)
-        parts = [self.posterior(y, int(k)) for k, y in zip(chosen, flux.split(size), strict=False)]
+        chosen = torch.randint(LEVELS, (GROUPS,), generator=g, device=g.device)
+        group = torch.arange(n, device=g.device) // math.ceil(n / GROUPS)
+        flux = self.simulator.observe(labels, self.magnitudes[chosen[group]], g, jitter=True, rows=rows).flux
+        mine, counts = group[rows].unique_consecutive(return_counts=True)
+        groups = zip(chosen[mine].tolist(), flux.split(counts.tolist()), strict=True)
+        parts = [self.posterior(y, k) for k, y in groups]
         return flux, torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
 
     def posterior(self, y: Tensor, k: int) -> tuple[Tensor, Tensor]:

@@ -43,10 +43,13 @@ class Batch:
     snr: Tensor
 
 
-def generator(seed: int, stream: str, step: int = 0) -> torch.Generator:
-    """Generator of one batch: a hash of (seed, stream, step) keeps streams apart."""
+def generator(seed: int, stream: str, step: int = 0, device: torch.device | str = "cpu") -> torch.Generator:
+    """Generator of one batch: a hash of (seed, stream, step) keeps streams apart.
+
+    Another kind of device draws other numbers from the same seed.
+    """
     digest = hashlib.sha256(f"{seed}/{stream}/{step}".encode()).digest()
-    return torch.Generator().manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
 
 
 class Simulator:
@@ -71,6 +74,7 @@ class Simulator:
                 raise BadInput(f"prior: field {name} ({a} to {b}) leaves the grid ({lo} to {hi}); narrow it.")
         # d flux / d ln(lambda) of the nodes: velocity errors of a few tens of km/s are linear in it
         self._slope = None
+        self._pool: tuple[tuple[int, int, str] | None, Tensor] = (None, torch.empty(0))  # the last one drawn from
         if instrument.rv_jitter_kms:
             slope = np.gradient(self.grid.nodes.numpy(), np.log(instrument.wave), axis=1)
             self._slope = torch.from_numpy(slope.astype(np.float32))
@@ -89,13 +93,13 @@ class Simulator:
 
     def draw_labels(self, n: int, g: torch.Generator) -> Tensor:
         """(n, 3) labels from the uniform priors."""
-        lo, hi = torch.tensor([getattr(self.prior, name) for name in AXES]).T
-        return lo + (hi - lo) * torch.rand(n, 3, generator=g)
+        lo, hi = torch.tensor([getattr(self.prior, name) for name in AXES], device=g.device).T
+        return lo + (hi - lo) * torch.rand(n, 3, generator=g, device=g.device)
 
     def draw_levels(self, n: int, g: torch.Generator) -> Tensor:
         """(n,) magnitudes (uniform) or S/N (log-uniform)."""
         lo, hi = self.level_range
-        u = torch.rand(n, generator=g)
+        u = torch.rand(n, generator=g, device=g.device)
         return lo + (hi - lo) * u if self.prior.magnitude else lo * (hi / lo) ** u
 
     def clean(self, labels: Tensor) -> Tensor:
@@ -103,23 +107,40 @@ class Simulator:
         flux = self.grid.spectra(labels)
         return flux / row_median(flux)
 
-    def observe(self, labels: Tensor, level: Tensor, g: torch.Generator, jitter: bool = False) -> Batch:
-        """Spectra at given labels and levels with fresh noise (and velocity errors if ``jitter``)."""
-        weights = self.grid.weights(labels)
+    def observe(
+        self, labels: Tensor, level: Tensor, g: torch.Generator, jitter: bool = False, rows: slice = slice(None)
+    ) -> Batch:
+        """Spectra at given labels and levels with fresh noise (and velocity errors if ``jitter``).
+
+        Args:
+            rows: the part of the batch to make; each of its spectra is the one that the whole batch has there.
+        """
+        weights = self.grid.weights(labels[rows])
         flux = weights @ self.grid.nodes
         if jitter and self._slope is not None:
-            v = torch.randn(len(labels), 1, generator=g) * self.instrument.rv_jitter_kms
+            v = torch.randn(len(labels), 1, generator=g, device=g.device)[rows] * self.instrument.rv_jitter_kms
             flux = flux - (v / SPEED_OF_LIGHT_KMS) * (weights @ self._slope)
-        sigma = self.instrument.noise.sigma(flux, level)
+        sigma = self.instrument.noise.sigma(flux, level[rows])
         snr = (flux[:, ::8] / sigma[:, ::8]).median(dim=1).values
-        noisy = torch.addcmul(flux, sigma, torch.randn(flux.shape, generator=g))
-        return Batch(labels, level, self.instrument.normalise(noisy), snr)
+        noise = torch.randn(len(labels), flux.shape[1], generator=g, device=g.device)[rows]
+        noisy = torch.addcmul(flux, sigma, noise)
+        return Batch(labels[rows], level[rows], self.instrument.normalise(noisy), snr)
 
-    def batch(self, n: int, seed: int, stream: str, step: int = 0, jitter: bool = True) -> Batch:
-        """n fresh spectra of batch ``step`` of a stream."""
+    def batch(
+        self, n: int, seed: int, stream: str, step: int = 0, jitter: bool = True, distinct: int | None = None
+    ) -> Batch:
+        """n fresh spectra of batch ``step`` of a stream; of ``distinct`` fixed sets of labels if given."""
         g = generator(seed, stream, step)
-        labels = self.draw_labels(n, g)
+        labels = self.draw_labels(n, g) if distinct is None else self.draw_distinct(n, distinct, seed, g)
         return self.observe(labels, self.draw_levels(n, g), g, jitter)
+
+    def draw_distinct(self, n: int, distinct: int, seed: int, g: torch.Generator) -> Tensor:
+        """(n, 3) labels picked from a pool of ``distinct`` that depends on the seed alone."""
+        key = (distinct, seed, str(g.device))
+        if self._pool[0] != key:
+            self._pool = (key, self.draw_labels(distinct, generator(seed, "pool", device=g.device)))
+        pool = self._pool[1]
+        return pool[torch.randint(distinct, (n,), generator=g, device=g.device)]
 
 
 def fixed_set(simulator: Simulator, n: int, stream: str, levels: tuple[float, float] | None = None) -> Batch:

@@ -2,14 +2,15 @@
 
 Batch k of a run is drawn from a generator seeded by (seed, "train", k), and a checkpoint holds weights,
 optimiser, step and history; so a run that is killed and resumed ends with bit-identical weights (CPU,
-same number of threads).
+same number of threads). Spectra are made on the device that trains; ``model.parallel`` has the rest about devices
+and about several processes.
 """
 
 import json
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,12 +19,14 @@ from typing import Any, Literal
 import torch
 import torch.nn.functional as F
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from torch import Tensor
+from torch import Tensor, nn
 
 from model.checkpoint import load_checkpoint, load_state, remove_leftovers, save_checkpoint
 from model.distill import Teacher
 from model.metrics import r2
+from model.parallel import Place, here, moved
 from model.simulator import Batch, Simulator, generator
+from model.throughput import Meter
 from model.vit import Network, Scaler, interval_factor
 from site_builder.contract import BadInput
 from site_builder.contract.schema import Curve
@@ -34,7 +37,7 @@ class TrainConfig:
     """Recipe of one training."""
 
     presentations: int  # length of the cosine, in spectra shown; each is drawn afresh
-    batch_size: int = 256
+    batch_size: int = 256  # spectra of an optimiser step, of all processes together
     learning_rate: float = 3e-4  # peak of the schedule
     warmup: int = 25_600  # presentations of linear warm-up, then cosine to zero
     weight_decay: float = 0.01
@@ -46,6 +49,7 @@ class TrainConfig:
     targets: Literal["label", "posterior"] = "label"  # posterior: mean of log g given the spectrum (model.distill)
     precision: Literal["float32", "bfloat16"] = "float32"  # bfloat16: matrix products under autocast
     calibration: int = 40_000  # spectra that sigma is calibrated on at the end
+    compile: bool = False  # torch.compile the network: minutes at the start that a long run on a GPU earns back
     distinct: int | None = None  # draw from so many fixed sets of labels; None: every spectrum is new
     seed: int = 0
     cooldown_from: int | None = None  # leave the cosine after so many presentations ...
@@ -75,7 +79,7 @@ def fit_scaler(net: Network, simulator: Simulator, seed: int, n: int = 2048) -> 
     scaler.used.copy_(simulator.instrument.used.float())
     a, b = simulator.prior.logg
     scaler.label.copy_(torch.tensor([(a + b) / 2, (b - a) / math.sqrt(12)]))
-    return scaler.inputs(clean)
+    return scaler.inputs(clean.to(scaler.mean.device))
 
 
 def losses(raw: Tensor, target: Tensor, config: TrainConfig, variance: Tensor | float = 0.0) -> tuple[Tensor, Tensor]:
@@ -110,12 +114,13 @@ def rate(step: int, config: TrainConfig) -> float:
 
 @torch.no_grad()
 def predict(net: Network, flux: Tensor, batch: int = 1000) -> tuple[Tensor, Tensor]:
-    """(log g, sigma), (n,) dex each, of normalised flux (n, pixels)."""
-    was_training = net.training
+    """(log g, sigma), (n,) dex each, of normalised flux (n, pixels), wherever the network is."""
+    was_training, device = net.training, net.scaler.mean.device
     net.eval()
-    parts = [net.scaler.outputs(net(f)[0]) for f in flux.split(batch)]
+    parts = [net.scaler.outputs(net(f.to(device))[0]) for f in flux.split(batch)]
     net.train(was_training)
-    return torch.cat([p[0] for p in parts]), torch.cat([p[1] for p in parts])
+    logg, sigma = (torch.cat([p[i] for p in parts]).to(flux.device) for i in (0, 1))
+    return logg, sigma
 
 
 @torch.no_grad()
@@ -123,8 +128,8 @@ def validate(net: Network, validation: Batch, config: TrainConfig) -> dict[str, 
     """val_loss (scaled units), val_r2 and val_mae (dex) on a fixed set."""
     logg, _ = predict(net, validation.flux)
     truth = validation.labels[:, 1]
-    raw = torch.stack([net.scaler.targets(logg), torch.zeros_like(logg)], 1)
-    point, _ = losses(raw, net.scaler.targets(truth), config)
+    predicted, target = (net.scaler.targets(x.to(net.scaler.label.device)) for x in (logg, truth))
+    point, _ = losses(torch.stack([predicted, torch.zeros_like(predicted)], 1), target, config)
     return {
         "val_loss": float(point),
         "val_r2": r2(truth.numpy(), logg.numpy()),
@@ -157,15 +162,15 @@ def calibrate(net: Network, simulator: Simulator, n: int) -> None:
         # equal sigmas would make equal knots; keep them apart
         scaler.calibration[which] = torch.stack([knots + 1e-6 * torch.arange(len(knots)), factors])
         if which == 0:
-            sigma = sigma * interval_factor(sigma, scaler.calibration[0])
+            sigma = sigma * interval_factor(sigma, scaler.calibration[0].to(sigma.device))
 
 
 @contextmanager
-def progress_bar(title: str, total: int) -> Iterator[Any]:
-    """Yields update(done, text); draws a bar on a terminal only."""
+def progress_bar(title: str, total: int, wanted: bool = True) -> Iterator[Any]:
+    """Yields update(done, text); draws a bar on a terminal only, and only if it is wanted."""
     columns = ("{task.description}", BarColumn(), "{task.percentage:>3.0f}%", TimeElapsedColumn())
     with Progress(*columns, TimeRemainingColumn(), TextColumn("{task.fields[text]}")) as bar:
-        bar.disable = not bar.console.is_terminal
+        bar.disable = not (wanted and bar.console.is_terminal)
         task = bar.add_task(title, total=total, text="")
         yield lambda done, text: bar.update(task, completed=done, text=text)
 
@@ -176,13 +181,28 @@ class Trainer:
     Args:
         net: a module with ``scaler``, returning (raw (B, 2), activations) of flux (B, pixels).
         folder: where ``<name>.ckpt`` and ``<name>.jsonl`` go.
+        place: device and processes; None: those of ``model.parallel.processes``, or else the best device alone.
     """
 
     def __init__(
-        self, net: Network, simulator: Simulator, config: TrainConfig, validation: Batch, folder: Path, name: str
+        self,
+        net: Network,
+        simulator: Simulator,
+        config: TrainConfig,
+        validation: Batch,
+        folder: Path,
+        name: str,
+        place: Place | None = None,
     ) -> None:
+        self.place = place or here()
+        self.rows = self.place.rows(config.batch_size)
         self.net, self.simulator, self.config, self.validation = net, simulator, config, validation
-        self.teacher = Teacher(simulator) if config.targets == "posterior" else None
+        self.net.to(self.place.device)
+        self.model: nn.Module = net  # what a step calls; wrapped in ``run`` where there are several processes
+        self.source: Simulator = moved(simulator, self.place.device)
+        self.teacher: Teacher | None = None
+        if config.targets == "posterior":
+            self.teacher = moved(Teacher(simulator), self.place.device)
         self.name = name
         self.path = folder / f"{name}.ckpt"
         self.log = folder / f"{name}.jsonl"
@@ -197,7 +217,7 @@ class Trainer:
         )
         self.step = 0
         self.seconds = 0.0
-        self.running = torch.zeros(2)  # loss summed, and steps, since the last validation
+        self.running = torch.zeros(2, device=self.place.device)  # loss summed, and steps, since the last validation
         self.history: list[dict[str, float]] = []
 
     def save(self) -> None:
@@ -209,7 +229,7 @@ class Trainer:
                 "optimiser": self.optimiser.state_dict(),
                 "step": self.step,
                 "seconds": self.seconds,
-                "running": self.running,
+                "running": self.running.cpu(),
                 "history": self.history,
                 "config": asdict(self.config),
             },
@@ -221,7 +241,8 @@ class Trainer:
         Raises:
             BadInput: it is damaged, or belongs to another architecture or recipe.
         """
-        remove_leftovers(self.path)
+        if self.place.main:
+            remove_leftovers(self.path)
         if not self.path.exists():
             return False
         state = load_checkpoint(self.path)
@@ -240,23 +261,22 @@ class Trainer:
         self.optimiser.load_state_dict(state["optimiser"])
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.running.copy_(state.get("running", torch.zeros(2)))
-        lines = "".join(json.dumps(row) + "\n" for row in self.history)
-        self.log.write_text(lines)
+        if self.place.main:
+            self.log.write_text("".join(json.dumps(row) + "\n" for row in self.history))
         return True
 
     def examples(self, step: int) -> tuple[Tensor, Tensor, Tensor | float]:
-        """Flux (B, pixels), scaled target (B,) and its variance of batch ``step``."""
-        c = self.config
-        g = generator(c.seed, "train", step)
+        """Flux (B, pixels), scaled target (B,) and its variance of this process's rows of batch ``step``."""
+        c, source, device = self.config, self.source, self.place.device
+        g = generator(c.seed, "train", step, device)
         labels = None
         if c.distinct is not None:
-            pool = self.simulator.draw_labels(c.distinct, generator(c.seed, "pool"))
-            labels = pool[torch.randint(c.distinct, (c.batch_size,), generator=g)]
+            labels = source.draw_distinct(c.batch_size, c.distinct, c.seed, g)
         if self.teacher is None:
-            labels = self.simulator.draw_labels(c.batch_size, g) if labels is None else labels
-            batch = self.simulator.observe(labels, self.simulator.draw_levels(c.batch_size, g), g, jitter=True)
+            labels = source.draw_labels(c.batch_size, g) if labels is None else labels
+            batch = source.observe(labels, source.draw_levels(c.batch_size, g), g, jitter=True, rows=self.rows)
             return batch.flux, self.net.scaler.targets(batch.labels[:, 1]), 0.0
-        flux, mean, variance = self.teacher.examples(c.batch_size, g, labels)
+        flux, mean, variance = self.teacher.examples(c.batch_size, g, labels, self.rows)
         return flux, self.net.scaler.targets(mean), variance / self.net.scaler.label[1] ** 2
 
     def train_step(self) -> Tensor:
@@ -265,8 +285,8 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group["lr"] = rate(self.step, c)
         flux, target, variance = self.examples(self.step)
-        with torch.autocast("cpu", torch.bfloat16, enabled=c.precision == "bfloat16"):
-            raw, _ = self.net(flux)
+        with torch.autocast(self.place.device.type, torch.bfloat16, enabled=c.precision == "bfloat16"):
+            raw, _ = self.model(flux)
         point, spread = losses(raw.float(), target, c, variance)
         self.optimiser.zero_grad()
         (point + 0.1 * spread).backward()
@@ -276,43 +296,67 @@ class Trainer:
         return point.detach()
 
     def run(self) -> None:
-        """Train to the end, logging and saving on the way, then calibrate sigma."""
-        c = self.config
+        """Train to the end, logging and saving on the way, then calibrate sigma; the network is left on the CPU."""
+        c, place = self.config, self.place
         if not self.resume():
-            components = fit_scaler(self.net, self.simulator, c.seed)
-            self.net.start_from(components)
-            self.log.parent.mkdir(parents=True, exist_ok=True)
-            self.log.unlink(missing_ok=True)
-        if self.step >= c.steps:
-            return
-        self.net.train()
-        with progress_bar(self.name, c.steps) as show:
-            started, before = time.perf_counter(), self.seconds
-            while self.step < c.steps:
-                self.running += torch.stack([self.train_step(), torch.ones(())])
-                done = self.step == c.steps
+            self.net.start_from(fit_scaler(self.net, self.simulator, c.seed))
+            if place.main:
+                self.log.parent.mkdir(parents=True, exist_ok=True)
+                self.log.unlink(missing_ok=True)
+        place.check_agreement(self.step, self.path)
+        if self.step < c.steps:
+            inner: Any = torch.compile(self.net) if c.compile else self.net
+            self.model = place.wrap(inner)
+            self.net.train()
+            with progress_bar(self.name, c.steps, place.main) as show:
+                self._loop(show)
+            place.share_buffers(self.net)
+        self.net.eval().to("cpu")
+
+    def _loop(self, show: Callable[[int, str], None]) -> None:
+        """Steps up to the last; process 0 validates, logs and saves, and the others wait for it at the next step."""
+        c, place = self.config, self.place
+        started, before = time.perf_counter(), self.seconds
+        meter = Meter(self.net, place, c.precision)
+        meter.start(self.step * c.batch_size)
+        while self.step < c.steps:
+            loss = self.train_step()
+            self.running += torch.stack([loss, torch.ones_like(loss)])
+            done = self.step == c.steps
+            logs = done or self.step % max(1, c.log_every // c.batch_size) == 0
+            saves = done or self.step % max(1, c.checkpoint_every // c.batch_size) == 0
+            if logs or saves:
+                self.running = place.mean(self.running)
+                self.seconds = before + time.perf_counter() - started
+            if logs and place.main:
+                speed = meter.stop(self.step * c.batch_size)
                 if done:
                     calibrate(self.net, self.simulator, c.calibration)
-                if done or self.step % max(1, c.log_every // c.batch_size) == 0:
-                    self.seconds = before + time.perf_counter() - started
-                    row = {
-                        "presentations": self.step * c.batch_size,
-                        "seconds": round(self.seconds, 2),
-                        "learning_rate": rate(self.step - 1, c),
-                        "train_loss": float(self.running[0] / self.running[1]),
-                        **validate(self.net, self.validation, c),
-                    }
-                    self.history.append(row)
-                    with self.log.open("a") as handle:
-                        handle.write(json.dumps(row) + "\n")
-                        handle.flush()
-                        os.fsync(handle.fileno())
-                    show(self.step, f"val R2 {row['val_r2']:.4f}, {row['presentations'] / self.seconds:.0f}/s")
-                    self.running.zero_()
-                if done or self.step % max(1, c.checkpoint_every // c.batch_size) == 0:
-                    self.seconds = before + time.perf_counter() - started
-                    self.save()
-        self.net.eval()
+                row = self._record(speed)
+                show(self.step, f"val R2 {row['val_r2']:.4f}, {row['presentations'] / self.seconds:.0f}/s")
+            if logs:
+                self.running.zero_()
+                meter.start(self.step * c.batch_size)
+            if saves and place.main:
+                self.save()
+
+    def _record(self, speed: dict[str, float]) -> dict[str, float]:
+        """Validate, and add a row to the history and to the log."""
+        c = self.config
+        row = {
+            "presentations": self.step * c.batch_size,
+            "seconds": round(self.seconds, 2),
+            "learning_rate": rate(self.step - 1, c),
+            "train_loss": float(self.running[0] / self.running[1]),
+            **validate(self.net, self.validation, c),
+            **speed,
+        }
+        self.history.append(row)
+        with self.log.open("a") as handle:
+            handle.write(json.dumps(row) + "\n")
+            handle.flush()
+            os.fsync(handle.fileno())
+        return row
 
 
 def curve(name: str, history: list[dict[str, float]]) -> Curve:

@@ -3,6 +3,8 @@
 ``python training_program.py kill FOLDER`` trains twice: undisturbed below FOLDER/whole; and below FOLDER/killed in
 children that SIGKILL ends, until one reaches the end. Prints JSON: per kill the moment, the last step that was done,
 and the step of the checkpoint that was left.
+
+``python training_program.py train FOLDER`` is ``python -m model train --runs FOLDER`` with ``small_run``.
 """
 
 import json
@@ -13,6 +15,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +23,9 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from model import checkpoint
+from model import checkpoint, cli
+from model.config import RunConfig, run_config
+from model.pipeline import smaller
 from model.simulator import Batch, Simulator, fixed_set
 from model.train import TrainConfig, Trainer
 from model.vit import SpecViT, VitConfig
@@ -29,7 +34,9 @@ SHAPE = VitConfig(
     n_pixels=960, patch_size=60, width=24, depth=2, heads=3, embedding="per-position", embedding_init="pca"
 )
 # a checkpoint every 2 steps, a validation every 3: they meet at times, and at times not
-RECIPE = TrainConfig(presentations=60 * 32, batch_size=32, learning_rate=1e-3, log_every=96, checkpoint_every=64)
+RECIPE = TrainConfig(
+    presentations=60 * 32, batch_size=32, learning_rate=1e-3, log_every=96, checkpoint_every=64, calibration=500
+)
 CHOSEN = ["half of the checkpoint is written", "written, not yet in place", "just in place", "logged, not yet saved"]
 KILLS = 8  # at random moments, beside the chosen ones
 
@@ -37,6 +44,12 @@ KILLS = 8  # at random moments, beside the chosen ones
 def small_trainer(simulator: Simulator, validation: Batch, folder: Path) -> Trainer:
     torch.manual_seed(3)
     return Trainer(SpecViT(SHAPE), simulator, RECIPE, validation, folder, "specvit")
+
+
+def small_run() -> RunConfig:
+    config = smaller(run_config("specvit-nano", "lamost"), 1000)
+    recipe = replace(RECIPE, presentations=8 * 64, batch_size=64, log_every=128, checkpoint_every=128)
+    return replace(config, vit=SHAPE, training=recipe, mlp_training=recipe, mlp_hidden=(32,), validation_spectra=100)
 
 
 def die(*_: Any) -> None:
@@ -63,18 +76,18 @@ def later(function: Callable[..., Any], replacement: Callable[..., Any], calls: 
 
 def arrange(moment: str) -> None:
     """Let this process be killed at a chosen moment of its second checkpoint."""
-    replace = os.replace
+    move = os.replace
     if moment == "half of the checkpoint is written":
         checkpoint.torch.save = later(torch.save, half_written)
     elif moment == "written, not yet in place":
-        os.replace = later(replace, die)
+        os.replace = later(move, die)
     elif moment == "just in place":
-        os.replace = later(replace, lambda *paths: (replace(*paths), die()))
+        os.replace = later(move, lambda *paths: (move(*paths), die()))
     elif moment == "logged, not yet saved":
         Trainer.save = later(Trainer.save, die)
 
 
-def main(folder: Path) -> None:
+def kill(folder: Path) -> None:
     torch.set_num_threads(1)  # children of a process with a pool of threads would wait for it for ever
     simulator = Simulator.of("lamost")
     validation = fixed_set(simulator, 100, "validation")
@@ -118,5 +131,10 @@ def main(folder: Path) -> None:
     print(json.dumps(kills))
 
 
+def train(folder: Path) -> None:
+    cli.run_config = lambda *_: small_run()
+    sys.exit(cli.main(["train", "--device", "cpu", "--threads", "1", "--runs", str(folder)]))
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    {"kill": kill, "train": train}[sys.argv[1]](Path(sys.argv[2]))
