@@ -13,16 +13,20 @@ sys.path.insert(0, str(ROOT))
 
 from site_builder.contract.errors import BadInput  # noqa: E402
 from site_builder.contract.io import read_file, read_index  # noqa: E402
-from site_builder.contract.schema import Index, Interval, MetricRow, MetricsFile, RunFile  # noqa: E402
+from site_builder.contract.schema import Index, Interval, LimitsFile, MetricRow, MetricsFile, RunFile  # noqa: E402
+
+Metrics = dict[tuple[str, str], MetricsFile]  # by run and set
+Limits = dict[tuple[str, str], LimitsFile]
 
 
-def read_runs(results: Path) -> tuple[Index, list[RunFile], dict[tuple[str, str], MetricsFile]]:
-    """The index, its runs (the main one first), and their metrics by run and set."""
+def read_runs(results: Path) -> tuple[Index, list[RunFile], Metrics, Limits]:
+    """The index, its runs (the main one first), and their metrics and limits by run and set."""
     index = read_index(results)
-    files = [read_file(results, entry) for entry in index.files if entry.kind in ("run", "metrics")]
+    files = [read_file(results, entry) for entry in index.files if entry.kind in ("run", "metrics", "limits")]
     runs = [f for f in files if isinstance(f, RunFile)]
     runs.sort(key=lambda run: (run.provenance.run != index.main_run, run.provenance.run))
-    return index, runs, {(f.provenance.run, f.set): f for f in files if isinstance(f, MetricsFile)}
+    metrics = {(f.provenance.run, f.set): f for f in files if isinstance(f, MetricsFile)}
+    return index, runs, metrics, {(f.provenance.run, f.set): f for f in files if isinstance(f, LimitsFile)}
 
 
 def table(head: list[str], rows: list[list[str]]) -> str:
@@ -44,16 +48,26 @@ def duration(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-def main_metrics(run: RunFile, metrics: dict[tuple[str, str], MetricsFile], origin: str) -> list[MetricsFile]:
+def main_metrics(run: RunFile, metrics: Metrics, origin: str) -> list[MetricsFile]:
     """Metrics of a run on its sets of one origin, in the order of the run."""
     names = [s.name for s in run.sets if s.origin == origin]
     return [metrics[run.provenance.run, name] for name in names if (run.provenance.run, name) in metrics]
 
 
-def by_magnitude(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile]) -> str:
+def limit_row(file: LimitsFile | None, labels: list[str]) -> list[list[str]]:
+    """What any estimator can reach, as the first row of a table; none without computed limits."""
+    found = {part.label: part.r2 for part in file.bins} if file else {}
+    if "all" not in found:
+        return []
+    cells = [f"{found[label].value:.3f}" if label in found else "" for label in labels]
+    return [["*Bayes limit: no estimator exceeds it*", number(found["all"]), *cells]]
+
+
+def by_magnitude(runs: list[RunFile], metrics: Metrics, limits: Limits) -> str:
     """R2 of every model of the main run on its synthetic test set, overall and per magnitude bin."""
     run = runs[0]
-    rows = main_metrics(run, metrics, "synthetic")[0].rows
+    test = main_metrics(run, metrics, "synthetic")[0]
+    rows = test.rows
     bins = sorted({(r.lo, r.label) for r in rows if r.slice == "magnitude"})
     cell: dict[tuple[str, str], MetricRow] = {
         (r.model, r.label if r.slice == "magnitude" else "all"): r for r in rows if r.slice in ("magnitude", "all")
@@ -63,7 +77,8 @@ def by_magnitude(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile
         for m in run.models
         if (m.name, "all") in cell
     ]
-    return table(["R²", "all (95 % interval)", *(f"mag {label}" for _, label in bins)], body)
+    first = limit_row(limits.get((run.provenance.run, test.set)), [label for _, label in bins])
+    return table(["R²", "all (95 % interval)", *(f"mag {label}" for _, label in bins)], first + body)
 
 
 def answers(row: MetricRow) -> str:
@@ -72,7 +87,7 @@ def answers(row: MetricRow) -> str:
     return f"R² {row.r2.value:.3f}, MAE {row.mae.value:.3f} dex, bias {row.bias.value:+.3f} dex{coverage}"
 
 
-def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile]) -> str:
+def reproduces(runs: list[RunFile], metrics: Metrics, limits: Limits) -> str:
     """Every published command: its runs with their time and the answers of SpecViT."""
     body = []
     for run in sorted(runs, key=lambda run: run.provenance.command != runs[0].provenance.command):
@@ -89,13 +104,13 @@ def reproduces(runs: list[RunFile], metrics: dict[tuple[str, str], MetricsFile])
 
 def render(text: str, results: Path) -> str:
     """README text with every table made again."""
-    _, runs, metrics = read_runs(results)
+    _, runs, metrics, limits = read_runs(results)
     for name, make in (("by magnitude", by_magnitude), ("reproduces", reproduces)):
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if len(pattern.findall(text)) != 1:
             raise BadInput(f"README.md: the marks <!-- {name} --> and <!-- /{name} --> must stand there once.")
         start, end = pattern.findall(text)[0]
-        text = text[: text.index(start)] + f"{start}{make(runs, metrics)}\n" + text[text.index(end) :]
+        text = text[: text.index(start)] + f"{start}{make(runs, metrics, limits)}\n" + text[text.index(end) :]
     return text
 
 

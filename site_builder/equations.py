@@ -33,6 +33,25 @@ EQUATIONS: dict[str, str] = {
         r"I_{kl} = \sum_{i} \frac{1}{\sigma_i^2}\, "
         r"\frac{\partial f_i}{\partial \theta_k}\, \frac{\partial f_i}{\partial \theta_l}"
     ),
+    "fisher_blocks": (
+        r"\mathrm{var}(\hat{g}) \ge \left( I_{gg} - I_{g\nu}\, I_{\nu\nu}^{-1}\, I_{\nu g} \right)^{-1}"
+        r"\quad \text{for an unbiased estimator}"
+    ),
+    "crlb_r2": r"R^2_{\mathrm{CRLB}} = 1 - \frac{\sigma_{\mathrm{CRLB}}^2}{\mathrm{var}_{\mathrm{prior}}(\log g)}",
+    "amplitude": (
+        r"p(y \mid \theta) = \int s^{P-1} \prod_{i=1}^{P} "
+        r"\mathcal{N}\!\left( s\, y_i;\; f_i(\theta),\; \sigma_i^2(\theta) \right) ds"
+    ),
+    "importance": (
+        r"\hat{g} = \frac{\sum_j w_j\, g_j}{\sum_j w_j}, \qquad "
+        r"w_j = \frac{p(y \mid \theta_j)\, p(\theta_j)}{q(\theta_j)}, \qquad "
+        r"q(\theta) = \frac{N\, p(\theta) + K\, t(\theta)}{N + K}"
+    ),
+    "ess": r"\mathrm{ESS} = \frac{\left( \sum_j w_j \right)^2}{\sum_j w_j^2}",
+    "total_variance": (
+        r"\mathrm{E}\!\left[ (\hat{g} - g)^2 \right] = \mathrm{E}\!\left[ \mathrm{var}(g \mid y) \right] "
+        r"\le \mathrm{var}_{\mathrm{prior}}(g)"
+    ),
     "crlb": r"\mathrm{var}(\hat{\theta}_k) \ge \left( I^{-1} \right)_{kk} \quad \text{for an unbiased estimator}",
     "bayes": (
         r"\hat{g}(f) = \frac{\int \log g\; p(f \mid \theta)\, p(\theta)\, d\theta}"

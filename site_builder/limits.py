@@ -52,6 +52,12 @@ class Limit:
                 return self.run.results.measured(self.path, f"/gaps/{i}/r2")
         return None
 
+    def best(self) -> Row | None:
+        """The model that comes nearest to the limit beside SpecViT: the highest R2."""
+        others = [m for m in self.run.run.models if m.family not in ("specvit", "mean")]
+        rows = [row for m in others if (row := self.row(m.name)) is not None]
+        return max(rows, key=lambda row: row.row.r2.value, default=None)
+
     @property
     def name(self) -> str:
         """The bin as text: '21.5' where it is one magnitude, '21 to 21.5' where it is a range."""
@@ -164,8 +170,11 @@ class Ceiling:
         return bool(self.above or self.below)
 
 
-def ceiling(run: RunResults, set_name: str, labels: int = 5) -> Ceiling | None:
-    """Hold the bound against every model and the Bayes limit, bin by bin."""
+def ceiling(run: RunResults, set_name: str, labels: int = 3) -> Ceiling | None:
+    """Hold the bound against every model and the Bayes limit, bin by bin.
+
+    Three labels vary in the spectra, so the bound with three is the like-for-like one.
+    """
     found = [(one, bound) for one in bins(run, set_name) if (bound := one.crlb(labels)) is not None]
     if not found:
         return None

@@ -41,6 +41,9 @@ def test_tables_hold_every_model_and_run(written):
     main = next(r for r in runs if r["provenance"]["run"] == index["main_run"])
     assert all(f"\n| {model['title']} | " in text for model in main["models"])
     assert all(f"\n| `{r['provenance']['command']}` | " in text for r in runs)
+    limit = next(line for line in text.splitlines() if line.startswith("| *Bayes limit"))
+    exported = json.loads((results / f"runs/{index['main_run']}/limits.test.json").read_text())["bins"]
+    assert all(f"{part['r2']['value']:.3f}" in limit for part in exported)
     assert run("--check", "--readme", readme, "--results", results).returncode == 0
 
 

@@ -1,10 +1,11 @@
 """deep-dive.html: how it works, drawn and written; recipe, cost, noise, interpolation, limitations."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from site_builder import findings
+from site_builder import findings, limits
 from site_builder.contract.schema import ExampleFile, InstrumentFile
 from site_builder.equations import EQUATIONS
 from site_builder.figures import charts, spectra
@@ -14,7 +15,7 @@ from site_builder.markup import mathml
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, RunResults, ratio
-from site_builder.stars import column, wavelengths
+from site_builder.stars import Star, all_stars, column, wavelengths
 
 PAGE = Page(
     slug="deep-dive",
@@ -78,6 +79,58 @@ def _gap(run: RunResults) -> Quantity | None:
     return ratio(run.q(f"/models/{index['mlp']}/n_spectra"), run.q(f"/models/{index['specvit']}/n_spectra"))
 
 
+@dataclass(frozen=True)
+class Worked:
+    """One star at one magnitude: the bound, the posterior, the prior, and what SpecViT answers."""
+
+    star: Star
+    index: int
+
+    def ladder(self, name: str) -> Quantity:
+        """A column of the ladder, noise pattern 1 where there are several."""
+        place = f"/ladder/{name}/{self.index}"
+        if name in ("logg", "sigma", "limits/mean", "limits/sd"):
+            place = f"/ladder/{name}/0/{self.index}"
+        return self.star.q(place)
+
+
+def _worked(results: Results, run: RunResults) -> list[Worked]:
+    """One example star, bright and at the faint end of what was trained on."""
+    stars = [s for s in all_stars(results) if s.run is run and s.file.ladder is not None and s.file.ladder.limits]
+    if not stars:
+        return []
+    ladder = stars[0].file.ladder
+    assert ladder is not None
+    faint = run.run.prior.magnitude[1] if run.run.prior.magnitude else ladder.magnitudes[-1]
+    last = min(range(len(ladder.magnitudes)), key=lambda k: abs(ladder.magnitudes[k] - faint))
+    return [Worked(stars[0], k) for k in dict.fromkeys((0, last))]
+
+
+def _limits(results: Results, run: RunResults) -> dict[str, Any]:
+    """What the section on information shows; the limits of the curve, or of the test set."""
+    curve = findings.curve_set(run).name
+    names = [name for name in dict.fromkeys((curve, *run.limits)) if name in run.limits]
+    if not names:
+        return {"limits_file": None}
+    found = limits.bins(run, names[0])
+    path = run.file(f"limits.{names[0]}.json")
+    return {
+        "limits_file": run.limits[names[0]],
+        "limits_path": path,
+        "limit_sets": names,
+        "limit_bins": found,
+        "few_limits": limits.spread_out(found, 6),
+        "ceiling": limits.ceiling(run, names[0]),
+        "reach": limits.reach(run, names[0], run.specvit),
+        "close": limits.CLOSE,
+        "bin_names": limits.names,
+        "prior_sd": results.quantity(path, "/prior_sd"),
+        "library": results.quantity(path, "/library"),
+        "limit_seconds": results.quantity(path, "/seconds"),
+        "worked": _worked(results, run),
+    }
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     run = results.main
@@ -87,7 +140,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     flux = column(star.flux) if star else np.ones(len(wave))
     info = run.sets("synthetic")[0]
     interpolation = results.interpolation
-    return {
+    return _limits(results, run) | {
         "run": run,
         "info": info,
         "instrument": instrument,

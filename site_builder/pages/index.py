@@ -5,7 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from site_builder import findings, tables
+from site_builder import findings, limits, tables
 from site_builder.contract.schema import ExampleFile
 from site_builder.figures import plate, series, spectra
 from site_builder.markup import line_names, wave_ticks
@@ -105,5 +105,10 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "figure_curve": brightness_figure(site, run),
         "csv": tables.metrics_csv(site, run, curve.name, slice_name),
         "metrics_path": run.file(f"metrics.{curve.name}.json"),
+        "reach": limits.reach(run, curve.name, run.specvit, info.name if info.name in run.limits else None),
+        "ceiling": limits.ceiling(run, curve.name),
+        "close": limits.CLOSE,
+        "bin_names": limits.names,
+        "limits_path": run.file(f"limits.{curve.name}.json"),
         "curve_own": run.row(curve.name, run.specvit.name),
     }

@@ -106,13 +106,13 @@ export class AnswersPlot {
 
 /** One sentence on what the prior does here: the same conditions as the page has without a script. */
 export function describeLimits(star, prior, seed, index) {
-  const { sd, crlb5 } = star.ladder.limits;
+  const { sd, crlb3 } = star.ladder.limits;
   const spread = (prior[1] - prior[0]) / Math.sqrt(12);
-  if (crlb5[index] > spread) {
-    return `At this magnitude the bound with five labels is wider than the prior\u2019s own spread of ${fixed(spread, 2)} dex: whoever may use the prior beats it.`;
+  if (crlb3[index] > spread) {
+    return `At this magnitude the bound with three labels is wider than the prior\u2019s own spread of ${fixed(spread, 2)} dex: whoever may use the prior beats it.`;
   }
-  if (crlb5[index] > sd[seed][index]) {
-    return "At this magnitude the posterior is narrower than the bound with five labels: the prior adds to what the spectrum says.";
+  if (crlb3[index] > sd[seed][index]) {
+    return "At this magnitude the posterior is narrower than the bound with three labels: the prior adds to what the spectrum says.";
   }
   return "At this magnitude the posterior is as wide as the bound, or wider: the spectrum decides.";
 }
