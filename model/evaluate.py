@@ -1,22 +1,23 @@
 """Every model of a run on every set of spectra, and the metrics of each slice."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 import numpy as np
 import torch
+from scipy.special import ndtr
 from torch import Tensor
 
 from model.baselines import Baseline
 from model.metrics import NAMES, bootstrap, coverage
 from model.resample import to_instrument
-from model.simulator import Simulator, fixed_set
+from model.simulator import Batch, Simulator, fixed_set, generator
 from model.surveys import lamost
 from model.train import predict
 from model.vit import Network
-from site_builder.contract.schema import Interval, MetricRow, SetInfo
+from site_builder.contract.schema import Interval, MetricRow, PitRow, SetInfo
 
 MIN_STARS = 20
 TEFF_EDGES = (3750, 4250, 4750, 5250, 6000, 7000)
@@ -35,6 +36,8 @@ class EvaluationSet:
         error: (n, pixels) standard deviation of observed flux, 0 where invalid.
         z: (n,) redshift that was taken out of observed spectra.
         levels: (n,) magnitudes, or None.
+        level_bins: (label, lower edge, upper edge) of the magnitude bins.
+        batch: what a synthetic set was simulated as.
     """
 
     info: SetInfo
@@ -44,24 +47,58 @@ class EvaluationSet:
     mh: np.ndarray
     snr: np.ndarray
     levels: np.ndarray | None = None
-    level_edges: tuple[float, ...] = ()
+    level_bins: tuple[tuple[str, float, float], ...] = ()
     valid: Tensor | None = None
     error: Tensor | None = None
     z: np.ndarray | None = None
     id: list[str] | None = None
+    batch: Batch | None = None
     predicted: dict[str, np.ndarray] = field(default_factory=dict)
     sigma: dict[str, np.ndarray] = field(default_factory=dict)
+    half95: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def synthetic_set(
     simulator: Simulator, name: str, title: str, n: int, levels: tuple[float, float] | None, step: float
 ) -> EvaluationSet:
     """A fixed set of n synthetic spectra; magnitudes are binned in steps of ``step``."""
-    batch = fixed_set(simulator, n, name, levels)
-    has_magnitude = simulator.prior.magnitude is not None
     lo, hi = levels or simulator.level_range
+    has_magnitude = simulator.prior.magnitude is not None
     what = f"magnitude {lo:g} to {hi:g}" if has_magnitude else f"S/N {lo:g} to {hi:g} per pixel"
+    edges = np.round(np.arange(lo, hi + step / 2, step), 4).tolist() if has_magnitude else []
+    bins = tuple((f"{a:g} to {b:g}", a, b) for a, b in pairwise(edges))
+    return _of_batch(fixed_set(simulator, n, name, levels), simulator, name, title, what, bins)
+
+
+CURVE_MAGNITUDES = np.arange(20, 23.01, 0.25)
+
+
+def curve_set(simulator: Simulator, name: str, title: str, each: int) -> EvaluationSet:
+    """``each`` spectra at every magnitude of the SNR curve, seed 0 of the stream ``name``."""
+    parts = []
+    for magnitude in CURVE_MAGNITUDES:
+        for i in range(0, each, 1000):
+            n = min(1000, each - i)
+            g = generator(0, f"{name}/{magnitude:g}", i)
+            parts.append(simulator.observe(simulator.draw_labels(n, g), torch.full((n,), float(magnitude)), g))
+    batch = Batch(*(torch.cat([getattr(p, f) for p in parts]) for f in ("labels", "level", "flux", "snr")))
+    half = float(CURVE_MAGNITUDES[1] - CURVE_MAGNITUDES[0]) / 2
+    bins = tuple((f"{m:g}", m - half, m + half) for m in CURVE_MAGNITUDES.tolist())
+    lo, hi = CURVE_MAGNITUDES[[0, -1]]
+    what = f"{each} at each of {len(CURVE_MAGNITUDES)} magnitudes from {lo:g} to {hi:g}"
+    return _of_batch(batch, simulator, name, title, what, bins)
+
+
+def _of_batch(
+    batch: Batch,
+    simulator: Simulator,
+    name: str,
+    title: str,
+    what: str,
+    bins: tuple[tuple[str, float, float], ...],
+) -> EvaluationSet:
     teff, logg, mh = batch.labels.double().numpy().round(4).T
+    n = len(logg)
     return EvaluationSet(
         info=SetInfo(
             name=name,
@@ -79,8 +116,9 @@ def synthetic_set(
         teff=teff,
         mh=mh,
         snr=batch.snr.double().numpy().round(4),
-        levels=batch.level.double().numpy().round(4) if has_magnitude else None,
-        level_edges=tuple(np.round(np.arange(lo, hi + step / 2, step), 4)) if has_magnitude else (),
+        levels=batch.level.double().numpy().round(4) if simulator.prior.magnitude else None,
+        level_bins=bins,
+        batch=batch,
     )
 
 
@@ -116,15 +154,25 @@ def lamost_set(simulator: Simulator) -> EvaluationSet:
     )
 
 
-def run_models(evaluation: EvaluationSet, networks: dict[str, Network], baselines: dict[str, Baseline]) -> None:
-    """Fill ``predicted`` and ``sigma``, rounded as exported (4 decimals)."""
+def answers(
+    flux: Tensor, level: Tensor | None, networks: Mapping[str, Network], baselines: Mapping[str, Baseline]
+) -> dict[str, np.ndarray]:
+    """log g (n,) of every model, rounded as exported (4 decimals)."""
+    found = {name: predict(net, flux)[0].double().numpy() for name, net in networks.items()}
+    found |= {name: np.asarray(one.predict(flux, level), np.float64) for name, one in baselines.items()}
+    return {name: answer.round(4) for name, answer in found.items()}
+
+
+def run_models(evaluation: EvaluationSet, networks: Mapping[str, Network], baselines: Mapping[str, Baseline]) -> None:
+    """Fill ``predicted``, ``sigma`` and ``half95``, rounded as exported (4 decimals)."""
+    e = evaluation
+    level = None if e.batch is None else e.batch.level
     for name, net in networks.items():
-        logg, sigma = predict(net, masked_flux(evaluation, net))
-        evaluation.predicted[name] = logg.double().numpy().round(4)
-        evaluation.sigma[name] = np.maximum(sigma.double().numpy().round(4), 1e-4)
-    for name, baseline in baselines.items():
-        flux = masked_flux(evaluation, next(iter(networks.values())))
-        evaluation.predicted[name] = np.asarray(baseline.predict(flux), np.float64).round(4)
+        logg, sigma = predict(net, masked_flux(e, net))
+        e.predicted[name] = logg.double().numpy().round(4)
+        e.sigma[name] = np.maximum(sigma.double().numpy().round(4), 1e-4)
+        e.half95[name] = np.maximum(net.scaler.half95(sigma).double().numpy().round(4), 1e-4)
+    e.predicted |= answers(masked_flux(e, next(iter(networks.values()))), level, {}, baselines)
 
 
 def masked_flux(evaluation: EvaluationSet, net: Network) -> Tensor:
@@ -140,8 +188,11 @@ def slices(evaluation: EvaluationSet) -> Iterator[tuple[str, str, float | None, 
     yield "all", "all", None, None, np.ones(len(e.logg), bool)
     for name, (lo, hi) in CLASSES.items():
         yield "class", name, None, None, (e.logg >= lo) & (e.logg < hi)
+    if e.levels is not None:
+        for i, (label, lo, hi) in enumerate(e.level_bins):
+            last = i == len(e.level_bins) - 1
+            yield "magnitude", label, lo, hi, (e.levels >= lo) & ((e.levels < hi) | (last & (e.levels == hi)))
     columns: dict[str, tuple[np.ndarray | None, tuple[float, ...]]] = {
-        "magnitude": (e.levels, e.level_edges),
         "snr": (e.snr if e.levels is None else None, SNR_EDGES),
         "teff": (e.teff, TEFF_EDGES),
         "mh": (e.mh, MH_EDGES),
@@ -168,7 +219,9 @@ def metric_rows(evaluation: EvaluationSet, resamples: int, order: list[str]) -> 
             }
             covered: tuple[float | None, float | None] = (None, None)
             if model in e.sigma:
-                c68, c95 = coverage(e.logg[inside], e.predicted[model][inside], e.sigma[model][inside])
+                c68, c95 = coverage(
+                    e.logg[inside], e.predicted[model][inside], e.sigma[model][inside], e.half95[model][inside]
+                )
                 covered = (round(c68, 6), round(c95, 6))
             rows.append(
                 MetricRow(
@@ -184,6 +237,23 @@ def metric_rows(evaluation: EvaluationSet, resamples: int, order: list[str]) -> 
                     **values,
                 )
             )
+    return rows
+
+
+PIT_BINS = 20
+
+
+def pit_rows(evaluation: EvaluationSet) -> list[PitRow]:
+    """Histograms of Phi((true - predicted) / sigma) of every model with a sigma, overall and by brightness."""
+    e = evaluation
+    rows = []
+    for kind, label, _, _, inside in slices(e):
+        if kind not in ("all", "magnitude", "snr") or inside.sum() < MIN_STARS:
+            continue
+        for model, sigma in e.sigma.items():
+            pit = ndtr((e.logg[inside] - e.predicted[model][inside]) / sigma[inside])
+            counts = np.histogram(pit, PIT_BINS, (0, 1))[0].tolist()
+            rows.append(PitRow(model=model, slice=kind, label=label, n=int(inside.sum()), counts=counts))  # type: ignore[arg-type]
     return rows
 
 

@@ -41,10 +41,10 @@ def bootstrap(truth: np.ndarray, predicted: np.ndarray, resamples: int, seed: in
     return np.stack([metrics(truth, predicted), lo, hi])
 
 
-def coverage(truth: np.ndarray, predicted: np.ndarray, sigma: np.ndarray) -> tuple[float, float]:
-    """Shares of stars within 1 and 1.96 sigma of the truth (nominal 0.683 and 0.95)."""
-    z = np.abs(predicted - truth) / sigma
-    return float((z <= 1).mean()), float((z <= 1.959964).mean())
+def coverage(truth: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, half95: np.ndarray) -> tuple[float, float]:
+    """Shares of stars within sigma (nominal 0.683) and within half95 (nominal 0.95) of the truth."""
+    error = np.abs(predicted - truth)
+    return float((error <= sigma).mean()), float((error <= half95).mean())
 
 
 def paired_gap(

@@ -33,6 +33,7 @@ class VitConfig:
     embedding: Literal["shared", "per-position"] = "shared"  # one Conv1D filter bank, or one matrix per patch
     embedding_init: Literal["random", "pca"] = "random"  # pca: leading components of clean training spectra
     pool: Literal["cls", "mean"] = "cls"  # what the head reads
+    positions: bool = True  # learned positions are added to the tokens
 
     def __post_init__(self) -> None:
         for a, b in (("n_pixels", "patch_size"), ("width", "heads")):
@@ -215,7 +216,8 @@ class SpecViT(Network):
         self.scaler = Scaler(c.n_pixels)
         self.embedding = PatchEmbedding(c)
         self.cls = nn.Parameter(torch.zeros(1, 1, c.width)) if c.pool == "cls" else None
-        self.position = nn.Parameter(torch.randn(1, c.n_patches + (c.pool == "cls"), c.width) * 0.02)
+        position = torch.randn(1, c.n_patches + (c.pool == "cls"), c.width) * 0.02
+        self.position = nn.Parameter(position) if c.positions else None
         self.layers = nn.ModuleList(Layer(c) for _ in range(c.depth))
         self.norm = nn.LayerNorm(c.width)
         self.head = nn.Linear(c.width, 2)
@@ -247,7 +249,8 @@ class SpecViT(Network):
         x = activations["embedding"] = self.embedding(self.scaler.inputs(flux))
         if self.cls is not None:
             x = torch.cat([self.cls.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
-        x = x + self.position
+        if self.position is not None:
+            x = x + self.position
         for i, layer in enumerate(self.layers):
             x, weights = layer(x, explicit)
             activations[f"layer{i}"] = x

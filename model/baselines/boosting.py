@@ -63,12 +63,14 @@ class Boosting:
         return torch.cat([x @ components.T, blocks], 1).numpy()
 
     @classmethod
-    def fit(cls, simulator: Simulator, scaler: Scaler, validation: Batch, n: int, seed: int) -> "Boosting":
-        """Fit on n fresh spectra of the stream "boosting"."""
+    def fit(
+        cls, simulator: Simulator, scaler: Scaler, validation: Batch, n: int, seed: int, distinct: int | None = None
+    ) -> "Boosting":
+        """Fit on n fresh spectra of the stream "boosting", of ``distinct`` sets of labels if given."""
         components = cls.components_of(simulator, scaler, seed)
         xs, ys = [], []
         for i in range(0, n, 2000):
-            batch = simulator.batch(min(2000, n - i), seed, "boosting", i)
+            batch = simulator.batch(min(2000, n - i), seed, "boosting", i, distinct=distinct)
             xs.append(cls.features(batch.flux, scaler, components))
             ys.append(batch.labels[:, 1].numpy())
         train = lgb.Dataset(np.concatenate(xs), np.concatenate(ys))

@@ -1,4 +1,8 @@
-"""Ridge regression on the scaled pixels (Hoerl & Kennard 1970, Technometrics 12, 55).
+"""Ridge regression (Hoerl & Kennard 1970, Technometrics 12, 55) on the scaled pixels and products of components.
+
+log g is far from linear in the flux: lines saturate, and what they say depends on Teff and [M/H]. So that Ridge has
+a fair chance it is also given the squares and products of the leading principal components of clean spectra,
+each weighed by its signal (a Wiener filter), which are what a quadratic model needs.
 
 The normal equations are summed over batches of fresh spectra, so their number is bounded by time, not
 memory; the validation set chooses the penalty.
@@ -12,36 +16,69 @@ from torch import Tensor
 
 from model.data import read_npz
 from model.metrics import r2
-from model.simulator import Batch, Simulator
+from model.simulator import Batch, Simulator, generator
 from model.train import progress_bar
 from model.vit import Scaler
 from site_builder.contract.io import write_atomic
 
 BATCH = 2000
+COMPONENTS = 32  # whose squares and products are features
 
 
 class Ridge:
-    """Linear model with intercept: log g = scaled flux @ coefficients + intercept."""
+    """Linear model with intercept: log g = features @ coefficients + intercept.
 
-    def __init__(self, scaler: Scaler, coefficients: np.ndarray, intercept: float, alpha: float, n_spectra: int):
-        self.scaler = scaler
+    Attributes:
+        components: (pixels, COMPONENTS) that the products are made of.
+    """
+
+    def __init__(
+        self,
+        scaler: Scaler,
+        components: Tensor,
+        coefficients: np.ndarray,
+        intercept: float,
+        alpha: float,
+        n_spectra: int,
+    ) -> None:
+        self.scaler, self.components = scaler, components
         self.coefficients, self.intercept, self.alpha = coefficients, intercept, alpha
         self.n_spectra = n_spectra
         self.n_parameters = len(coefficients) + 1
         self.description = (
-            f"linear in the {len(coefficients)} scaled pixels; penalty {alpha:.3g} chosen on the validation set"
+            f"linear in the {len(components)} scaled pixels and in the squares and products of {COMPONENTS} principal "
+            f"components; penalty {alpha:.3g} chosen on the validation set"
         )
 
+    @staticmethod
+    def features(x: Tensor, components: Tensor) -> Tensor:
+        """(n, pixels + products) of scaled flux x (n, pixels)."""
+        z = x @ components
+        i, j = torch.triu_indices(COMPONENTS, COMPONENTS)
+        return torch.cat([x, z[:, i] * z[:, j]], 1)
+
+    @staticmethod
+    def components_of(simulator: Simulator, scaler: Scaler, seed: int) -> Tensor:
+        """(pixels, COMPONENTS) leading directions of clean spectra, scaled to unit variance, noise filtered."""
+        clean = simulator.clean(simulator.draw_labels(2048, generator(seed, "components")))
+        x = scaler.inputs(simulator.instrument.normalise(clean))
+        _, s, v = torch.linalg.svd(x - x.mean(0), full_matrices=False)
+        variance = s[:COMPONENTS].square() / len(x)
+        return (v[:COMPONENTS] * (variance.sqrt() / (variance + 1))[:, None]).T.contiguous()
+
     @classmethod
-    def fit(cls, simulator: Simulator, scaler: Scaler, validation: Batch, n: int, seed: int) -> "Ridge":
-        """Fit on n fresh spectra of the stream "ridge"."""
-        p = simulator.instrument.wave_axis.n
+    def fit(
+        cls, simulator: Simulator, scaler: Scaler, validation: Batch, n: int, seed: int, distinct: int | None = None
+    ) -> "Ridge":
+        """Fit on n fresh spectra of the stream "ridge", of ``distinct`` sets of labels if given."""
+        components = cls.components_of(simulator, scaler, seed)
+        p = simulator.instrument.wave_axis.n + COMPONENTS * (COMPONENTS + 1) // 2
         gram, cross = torch.zeros(p, p, dtype=torch.float64), torch.zeros(p, dtype=torch.float64)
         mean_x, mean_y, count = torch.zeros(p, dtype=torch.float64), 0.0, 0
         with progress_bar("ridge", n) as show:
             for i in range(0, n, BATCH):
-                batch = simulator.batch(min(BATCH, n - i), seed, "ridge", i)
-                x, y = scaler.inputs(batch.flux), batch.labels[:, 1]
+                batch = simulator.batch(min(BATCH, n - i), seed, "ridge", i, distinct=distinct)
+                x, y = cls.features(scaler.inputs(batch.flux), components), batch.labels[:, 1]
                 gram += (x.T @ x).double()
                 cross += (x.T @ y).double()
                 mean_x += x.double().sum(0)
@@ -51,9 +88,10 @@ class Ridge:
         mean_x, mean_y = mean_x / count, mean_y / count
         gram -= count * torch.outer(mean_x, mean_x)
         cross -= count * mean_x * mean_y
-        x, truth = scaler.inputs(validation.flux).double(), validation.labels[:, 1].double().numpy()
+        x = cls.features(scaler.inputs(validation.flux), components).double()
+        truth = validation.labels[:, 1].double().numpy()
         best: tuple[float, float, Tensor] | None = None
-        for alpha in count * np.logspace(-2.5, 1.5, 9):
+        for alpha in count * np.logspace(-3.5, 1.5, 11):
             factor = torch.linalg.cholesky(gram + alpha * torch.eye(p, dtype=torch.float64))
             w = torch.cholesky_solve(cross[:, None], factor)[:, 0]
             score = r2(truth, ((x - mean_x) @ w + mean_y).numpy())
@@ -61,7 +99,7 @@ class Ridge:
                 best = (score, float(alpha), w)
         assert best is not None
         _, alpha, w = best
-        return cls(scaler, w.numpy(), float(mean_y - mean_x @ w), alpha, count)
+        return cls(scaler, components, w.numpy(), float(mean_y - mean_x @ w), alpha, count)
 
     def save(self, path: Path) -> None:
         """Write to ``path`` (.npz)."""
@@ -70,6 +108,7 @@ class Ridge:
         buffer = io.BytesIO()
         np.savez(
             buffer,
+            components=self.components.numpy(),
             coefficients=self.coefficients,
             intercept=self.intercept,
             alpha=self.alpha,
@@ -81,9 +120,11 @@ class Ridge:
     def load(cls, path: Path, scaler: Scaler) -> "Ridge":
         """Read what ``save`` wrote."""
         a = read_npz(path)
-        return cls(scaler, a["coefficients"], float(a["intercept"]), float(a["alpha"]), int(a["n_spectra"]))
+        components = torch.from_numpy(a["components"])
+        return cls(scaler, components, a["coefficients"], float(a["intercept"]), float(a["alpha"]), int(a["n_spectra"]))
 
     def predict(self, flux: Tensor, level: Tensor | None = None) -> np.ndarray:
         """log g (n,) of normalised flux (n, pixels)."""
         w = torch.from_numpy(self.coefficients).float()
-        return (self.scaler.inputs(flux) @ w + self.intercept).numpy()
+        parts = [self.features(self.scaler.inputs(f), self.components) @ w + self.intercept for f in flux.split(BATCH)]
+        return torch.cat(parts).numpy()
