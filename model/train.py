@@ -196,7 +196,7 @@ class Trainer:
             fused=True,
         )
         self.step = 0
-        self.seconds = 0.0
+        self.seconds = 0.0  # processor time: what else the machine does at the time does not count
         self.running = torch.zeros(2)  # loss summed, and steps, since the last validation
         self.history: list[dict[str, float]] = []
 
@@ -287,14 +287,14 @@ class Trainer:
             return
         self.net.train()
         with progress_bar(self.name, c.steps) as show:
-            started, before = time.perf_counter(), self.seconds
+            started, before = time.process_time(), self.seconds
             while self.step < c.steps:
                 self.running += torch.stack([self.train_step(), torch.ones(())])
                 done = self.step == c.steps
                 if done:
                     calibrate(self.net, self.simulator, c.calibration)
                 if done or self.step % max(1, c.log_every // c.batch_size) == 0:
-                    self.seconds = before + time.perf_counter() - started
+                    self.seconds = before + time.process_time() - started
                     row = {
                         "presentations": self.step * c.batch_size,
                         "seconds": round(self.seconds, 2),
@@ -310,7 +310,7 @@ class Trainer:
                     show(self.step, f"val R2 {row['val_r2']:.4f}, {row['presentations'] / self.seconds:.0f}/s")
                     self.running.zero_()
                 if done or self.step % max(1, c.checkpoint_every // c.batch_size) == 0:
-                    self.seconds = before + time.perf_counter() - started
+                    self.seconds = before + time.process_time() - started
                     self.save()
         self.net.eval()
 
