@@ -6,6 +6,7 @@ processes take the steps that one takes, on the same spectra. Process 0 alone va
 """
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
@@ -36,6 +37,12 @@ class Place:
     def main(self) -> bool:
         """Whether this is the process that validates, logs and saves."""
         return self.rank == 0
+
+    def clock(self) -> float:
+        """Seconds of training time: on a CPU processor time per thread, so that what else runs does not count."""
+        if self.device.type == "cpu":
+            return time.process_time() / torch.get_num_threads()
+        return time.perf_counter()
 
     def rows(self, batch_size: int) -> slice:
         """The rows of a batch that this process makes.

@@ -9,7 +9,6 @@ and about several processes.
 import json
 import math
 import os
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -316,7 +315,7 @@ class Trainer:
     def _loop(self, show: Callable[[int, str], None]) -> None:
         """Steps up to the last; process 0 validates, logs and saves, and the others wait for it at the next step."""
         c, place = self.config, self.place
-        started, before = time.perf_counter(), self.seconds
+        started, before = place.clock(), self.seconds
         meter = Meter(self.net, place, c.precision)
         meter.start(self.step * c.batch_size)
         while self.step < c.steps:
@@ -327,7 +326,7 @@ class Trainer:
             saves = done or self.step % max(1, c.checkpoint_every // c.batch_size) == 0
             if logs or saves:
                 self.running = place.mean(self.running)
-                self.seconds = before + time.perf_counter() - started
+                self.seconds = before + place.clock() - started
             if logs and place.main:
                 speed = meter.stop(self.step * c.batch_size)
                 if done:
