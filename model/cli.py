@@ -12,9 +12,12 @@ import numpy as np
 import torch
 import tyro
 
-from model.config import run_config
+from model import studies
+from model.config import RunConfig, from_file, run_config
+from model.evaluate import CURVE_MAGNITUDES
 from model.export import check_results_folder, export
 from model.instruments import lamost_axis
+from model.limit_table import print_limits
 from model.parallel import processes
 from model.pipeline import Pipeline, smaller
 from model.predict import as_json, as_table, predict_files
@@ -36,12 +39,17 @@ def set_up(threads: int, seed: int) -> None:
     torch.set_num_threads(threads)
 
 
-def write_results(pipelines: list[Pipeline], out: Path, weights: Path | None) -> None:
+def chosen(preset: str, config: Path | None, instrument: str, seed: int) -> RunConfig:
+    """The configuration that the options name."""
+    return run_config(preset, instrument, seed) if config is None else from_file(config, instrument, seed)
+
+
+def write_results(pipelines: list[Pipeline], out: Path, weights: Path | None, keep: bool = False) -> None:
     """Train what is not trained, evaluate, and export to ``out``."""
     check_results_folder(out)
     if not lamost.available():
         print(f"observed spectra not found in {lamost.observed_folder()}: the real stars are left out")
-    export(pipelines, out, weights)
+    export(pipelines, out, weights, keep)
     print(f"results written to {out}; python build.py --results {out} makes the site")
 
 
@@ -51,6 +59,8 @@ class Train:
 
     preset: str = "specvit-nano"
     """specvit-s, specvit-ti or specvit-nano"""
+    config: Path | None = None
+    """TOML file that changes a preset, for example configs/published.toml; --preset is not used then"""
     instrument: str = "pfs-mr"
     """pfs-mr or lamost"""
     stage: Stage = "all"
@@ -67,7 +77,7 @@ class Train:
     def run(self) -> None:
         """Carry it out."""
         set_up(self.threads, self.seed)
-        config = run_config(self.preset, self.instrument, self.seed)
+        config = chosen(self.preset, self.config, self.instrument, self.seed)
         pipeline = Pipeline(config, self.runs / config.run_id)
         stages = {
             "all": pipeline.fit_all,
@@ -92,6 +102,8 @@ class Run:
 
     preset: str = "specvit-nano"
     """specvit-s, specvit-ti or specvit-nano"""
+    config: Path | None = None
+    """TOML file that changes a preset, for example configs/published.toml; --preset is not used then"""
     out: Path | None = None
     """results folder, replaced as a whole (default: results-PRESET)"""
     weights: Path | None = None
@@ -110,8 +122,8 @@ class Run:
         set_up(self.threads, self.seed)
         if self.scale_down < 1:
             raise BadInput(f"--scale-down {self.scale_down} is no divisor; give 1 or more.")
-        out = self.out or Path(f"results-{self.preset}")
-        configs = [run_config(self.preset, i, self.seed) for i in INSTRUMENTS]
+        configs = [chosen(self.preset, self.config, i, self.seed) for i in INSTRUMENTS]
+        out = self.out or Path(f"results-{configs[0].preset}")
         if self.scale_down > 1:
             configs = [smaller(c, self.scale_down) for c in configs]
         write_results([Pipeline(c, self.runs / c.run_id) for c in configs], out, self.weights)
@@ -133,17 +145,64 @@ class Export:
     """folder of checkpoints and logs"""
     threads: int = 2
     """processor threads"""
+    instrument: Literal["all", "pfs-mr", "lamost"] = "all"
+    """export the runs on this instrument alone"""
+    keep: bool = False
+    """keep what other runs have written to the results folder"""
 
     def run(self) -> None:
         """Carry it out."""
         set_up(self.threads, self.seed)
         if not self.presets:
             raise BadInput("export: no preset was named; give at least one, for example specvit-ti.")
-        configs = [run_config(p, i, self.seed) for p in dict.fromkeys(self.presets) for i in INSTRUMENTS]
+        instruments = INSTRUMENTS if self.instrument == "all" else (self.instrument,)
+        configs = [run_config(p, i, self.seed) for p in dict.fromkeys(self.presets) for i in instruments]
         pipelines = [Pipeline(c, self.runs / c.run_id) for c in configs]
         for pipeline in pipelines:
             pipeline.check_trained()
-        write_results(pipelines, self.out, self.weights)
+        write_results(pipelines, self.out, self.weights, self.keep)
+
+
+@dataclass
+class Study:
+    """Short trainings that answer one question each: scaling (how many spectra) and ablations (which choices)."""
+
+    kind: tyro.conf.Positional[Literal["scaling", "ablations"]]
+    """which"""
+    preset: str = "specvit-ti"
+    """run whose network and test set are used; its results go with the run's export"""
+    seed: int = 0
+    """seed that all random streams derive from"""
+    runs: Path = Path("runs")
+    """folder of checkpoints and logs; a second call continues there"""
+    threads: int = 2
+    """processor threads"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        set_up(self.threads, self.seed)
+        config = run_config(self.preset, "pfs-mr", self.seed)
+        study = studies.Study(Pipeline(config, self.runs / config.run_id))
+        {"scaling": study.scaling, "ablations": study.ablations}[self.kind]()
+
+
+@dataclass
+class Limits:
+    """How much log g a spectrum holds: Cramer-Rao bound and Bayes limit per magnitude, with their checks."""
+
+    spectra: int = 2000
+    """spectra at each magnitude"""
+    magnitudes: tuple[float, ...] = tuple(CURVE_MAGNITUDES.tolist())
+    """magnitudes of the table"""
+    threads: int = 2
+    """processor threads"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        set_up(self.threads, 0)
+        if self.spectra < 20:
+            raise BadInput(f"--spectra {self.spectra} is too few for a limit; give 20 or more.")
+        print_limits(self.spectra, self.magnitudes)
 
 
 @dataclass
@@ -218,6 +277,8 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": Export,
     "predict": Predict,
     "simulate": Simulate,
+    "limits": Limits,
+    "study": Study,
     "lamost-noise": LamostNoise,
 }
 

@@ -43,6 +43,17 @@ class RunConfig:
         return f"python -m model run {source}{extra}"
 
     @property
+    def published_recipe(self) -> str:
+        """The published recipe in words."""
+        t = self.published
+        assert t is not None
+        assert t.distinct is not None
+        return (
+            f"Huber loss (delta {t.huber_delta:g}) on the labels, AdamW at {t.learning_rate:g}, cosine, batch "
+            f"{t.batch_size}, {t.presentations / t.distinct:g} epochs of {t.distinct} spectra with fresh noise"
+        )
+
+    @property
     def run_id(self) -> str:
         """Identifier of the run, also its folder."""
         return f"{self.preset}-{self.instrument}" + (f"-seed{self.seed}" if self.seed else "")

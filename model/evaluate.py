@@ -253,7 +253,7 @@ def pit_rows(evaluation: EvaluationSet) -> list[PitRow]:
         for model, sigma in e.sigma.items():
             pit = ndtr((e.logg[inside] - e.predicted[model][inside]) / sigma[inside])
             counts = np.histogram(pit, PIT_BINS, (0, 1))[0].tolist()
-            rows.append(PitRow(model=model, slice=kind, label=label, n=int(inside.sum()), counts=counts))  # type: ignore[arg-type]
+            rows.append(PitRow(model=model, slice=kind, label=label, n=int(inside.sum()), counts=counts))
     return rows
 
 

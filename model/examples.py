@@ -8,11 +8,13 @@ import torch
 
 from model import noise
 from model.evaluate import EvaluationSet, masked_flux
+from model.limits import Abundances, crlb
+from model.posterior import Compressed, posterior
 from model.simulator import SPEED_OF_LIGHT_KMS, Simulator
 from model.surveys import lamost
 from model.train import predict
 from model.vit import SpecViT, rollout
-from site_builder.contract.schema import AttentionFile, ExampleFile, Ladder, Provenance, StarClass
+from site_builder.contract.schema import AttentionFile, ExampleFile, Ladder, LadderLimits, Provenance, StarClass
 
 # labels of the synthetic example stars (teff [K], logg, mh), giants to dwarfs in turn; inputs, not results
 STARS: tuple[tuple[str, float, float, float], ...] = (
@@ -79,8 +81,31 @@ def noisy(simulator: Simulator, flux: np.ndarray, magnitude: float, seed: int) -
     return simulator.instrument.normalise((clean + sigma * torch.from_numpy(noise.normals(seed, len(flux)))).float())
 
 
-def synthetic_stars(simulator: Simulator, net: SpecViT, n: int, seeds: int, provenance: Provenance) -> list[Star]:
-    """The first n of ``STARS``, with the network's answers over magnitudes and noise seeds."""
+def ladder_limits(
+    simulator: Simulator, tools: tuple[Compressed, Abundances], labels: torch.Tensor, spectra: list[torch.Tensor]
+) -> LadderLimits:
+    """Posterior of each spectrum (per seed, (magnitudes, pixels)) of one star, and its Cramer-Rao bounds."""
+    levels = torch.from_numpy(MAGNITUDES).float()
+    found = [posterior(tools[0], flux, levels, seed=1_000_003 * i) for i, flux in enumerate(spectra)]
+    three, five = crlb(simulator, tools[1], labels.expand(len(levels), -1), levels)
+    return LadderLimits(
+        mean=[_rounded(p.mean) for p in found],
+        sd=[_rounded(p.sd) for p in found],
+        quantiles=[[tuple(_rounded(q)) for q in p.quantiles] for p in found],
+        crlb3=_rounded(three),
+        crlb5=_rounded(five),
+    )
+
+
+def synthetic_stars(
+    simulator: Simulator,
+    net: SpecViT,
+    n: int,
+    seeds: int,
+    provenance: Provenance,
+    tools: tuple[Compressed, Abundances],
+) -> list[Star]:
+    """The first n of ``STARS``, with the network's answers and the limits over magnitudes and noise seeds."""
     stars = []
     for title, teff, logg, mh in STARS[:n]:
         flux = simulator.clean(torch.tensor([[teff, logg, mh]]))[0].double().numpy().round(4)
@@ -88,10 +113,8 @@ def synthetic_stars(simulator: Simulator, net: SpecViT, n: int, seeds: int, prov
             torch.from_numpy(flux)[None].expand(len(MAGNITUDES), -1), torch.from_numpy(MAGNITUDES)
         )
         snr = np.median(flux / sigma.numpy(), axis=1)
-        answers = [
-            predict(net, torch.cat([noisy(simulator, flux, float(m), s) for m in MAGNITUDES]))
-            for s in range(1, seeds + 1)
-        ]
+        spectra = [torch.cat([noisy(simulator, flux, float(m), s) for m in MAGNITUDES]) for s in range(1, seeds + 1)]
+        answers = [predict(net, x) for x in spectra]
         identifier = title.lower().replace("'", "").replace(" ", "-")
         example = ExampleFile(
             provenance=provenance,
@@ -120,6 +143,7 @@ def synthetic_stars(simulator: Simulator, net: SpecViT, n: int, seeds: int, prov
                 snr=_rounded(snr),
                 logg=[_rounded(a[0]) for a in answers],
                 sigma=[_rounded(a[1]) for a in answers],
+                limits=ladder_limits(simulator, tools, torch.tensor([[teff, logg, mh]]), spectra),
             ),
         )
         shown = noisy(simulator, flux, ATTENTION_MAGNITUDE, 1)[0]

@@ -1,6 +1,5 @@
 """Evaluates trained runs and writes the results folder through the contract, all or nothing."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -8,17 +7,33 @@ from torch import Tensor
 
 from model import checkpoint, data, provenance
 from model.baselines import Baseline
-from model.evaluate import EvaluationSet, lamost_set, metric_rows, run_models, synthetic_set, timed
+from model.evaluate import (
+    EvaluationSet,
+    curve_set,
+    lamost_set,
+    metric_rows,
+    pit_rows,
+    run_models,
+    slices,
+    synthetic_set,
+    timed,
+)
 from model.examples import observed_stars, synthetic_stars
 from model.instruments import ExposureNoise, Instrument
 from model.interpolation import leave_one_out
+from model.limits import checks, limits_file, prior_sd
 from model.pipeline import TEST_LEVELS, Pipeline
+from model.stress import stress
+from model.studies import Study
 from model.surveys import lamost
 from model.train import Trainer, curve, predict
-from model.vit import Network
+from model.vit import Network, Scaler, SpecViT, VitConfig
 from site_builder.contract import BadInput, write_file, write_index
-from site_builder.contract.io import replacing_folder
+from site_builder.contract.io import read_bytes, read_file, read_index, replacing_folder, write_atomic
 from site_builder.contract.schema import (
+    AblationRow,
+    AblationsFile,
+    CalibrationFile,
     ContractFile,
     HistoryFile,
     Index,
@@ -30,6 +45,9 @@ from site_builder.contract.schema import (
     PredictionsFile,
     Provenance,
     RunFile,
+    ScalingFile,
+    ScalingPoint,
+    StressFile,
     Training,
     VitShape,
 )
@@ -81,8 +99,9 @@ def _recipe(trainer: Trainer) -> Training:
         weight_decay=c.weight_decay,
         batch_size=c.batch_size,
         presentations=trainer.step * c.batch_size,
-        loss=f"Huber (delta {c.huber_delta:g})" if c.loss == "huber" else "mean squared error",
-        precision="float32",
+        loss=(f"Huber, delta {c.huber_delta:g}" if c.loss == "huber" else "mean squared error")
+        + (" from the posterior mean" if c.targets == "posterior" else " from the label"),
+        precision="float32" if c.precision == "float32" else "bfloat16 products, float32 weights",
         seconds=round(trainer.seconds, 1),
     )
 
@@ -98,12 +117,18 @@ class RunExport:
     def __init__(self, pipeline: Pipeline, root: Path) -> None:
         self.pipeline, self.root = pipeline, root
         self.config = pipeline.config
-        self.net, self.trainer = pipeline.specvit()
-        self.mlp, self.mlp_trainer = pipeline.mlp()
+        self.net, trainer = pipeline.specvit()
+        self.trainers: dict[str, Trainer] = {SPECVIT: trainer, "mlp": pipeline.mlp()[1], "cnn": pipeline.cnn()[1]}
+        published = pipeline.published()
+        if published is not None:
+            self.trainers["published"] = published[1]
+        self.networks: dict[str, Network] = {name: t.net for name, t in self.trainers.items()}
         self.ridge, self.ridge_seconds = pipeline.ridge()
         self.boosting, self.boosting_seconds = pipeline.boosting()
-        self.networks: dict[str, Network] = {SPECVIT: self.net, "mlp": self.mlp}
         self.baselines: dict[str, Baseline] = {"lightgbm": self.boosting, "ridge": self.ridge}
+        self.template = pipeline.template()
+        if self.template is not None:
+            self.baselines["template"] = self.template
         observed = {}
         if self.config.instrument == "lamost" and lamost.available():
             observed[lamost.FILE] = data.sha256(lamost.observed_folder() / lamost.FILE)
@@ -121,57 +146,79 @@ class RunExport:
         title = "Synthetic test set"
         sets = [synthetic_set(simulator, "test", title, c.test_spectra, levels, 0.5)]
         if c.instrument == "pfs-mr":
-            wide = "Synthetic set over the whole range of magnitudes"
-            sets.append(synthetic_set(simulator, "snr-curve", wide, c.curve_spectra, None, 0.25))
+            sets.append(curve_set(simulator, "snr-curve", "Synthetic set at fixed magnitudes", c.curve_spectra))
         elif lamost.available():
             sets.append(lamost_set(simulator))
         return sets
 
-    def models(self, flux: Tensor) -> list[ModelInfo]:
+    def models(self, flux: Tensor, level: Tensor | None) -> list[ModelInfo]:
         """Each model with its cost; inference is timed now on ``flux``."""
-        v = self.config.vit
+        texts = self._texts()
+        titles = {
+            "mlp": "MLP",
+            "cnn": "CNN",
+            "published": "SpecViT, published recipe",
+            "lightgbm": "LightGBM",
+            "ridge": "Ridge",
+            "template": "Template fit",
+        }
+        titles[SPECVIT] = f"SpecViT-{self.config.preset.removeprefix('specvit-').capitalize()}"
+        seconds = {"lightgbm": self.boosting_seconds, "ridge": self.ridge_seconds}
+        seconds |= {name: t.seconds for name, t in self.trainers.items()}
+        found = []
+        for name in (*self.networks, *self.baselines):
+            trainer, baseline = self.trainers.get(name), self.baselines.get(name)
+            recipe = None if trainer is None else _recipe(trainer)
 
-        def info(name: str, title: str, family: str, text: str, seconds: float, once: Callable[[Tensor], object],
-                 parameters: int, shown: int, recipe: Training | None) -> ModelInfo:  # fmt: skip
-            return ModelInfo(
-                name=name,
-                title=title,
-                family=family,
-                description=text,
-                n_parameters=parameters,
-                n_spectra=shown,
-                train_seconds=round(seconds, 1),
-                inference_ms_1=round(timed(once, flux, 1), 5),
-                inference_ms_256=round(timed(once, flux, 256), 5),
-                has_sigma=recipe is not None,
-                training=recipe,
+            def once(x: Tensor, name: str = name) -> object:
+                part = None if level is None else level[: len(x)]
+                net = self.networks.get(name)
+                return predict(net, x) if net is not None else self.baselines[name].predict(x, part)
+
+            if baseline is not None:
+                parameters, shown = baseline.n_parameters, baseline.n_spectra
+            else:
+                assert recipe is not None
+                parameters = sum(p.numel() for p in self.networks[name].parameters())
+                shown = recipe.presentations
+            found.append(
+                ModelInfo(
+                    name=name,
+                    title=titles[name],
+                    family=name,
+                    description=texts[name],
+                    n_parameters=parameters,
+                    n_spectra=shown,
+                    train_seconds=round(seconds.get(name, 0.0), 1),
+                    inference_ms_1=round(timed(once, flux, 1), 5),
+                    inference_ms_256=round(timed(once, flux, 256), 5),
+                    has_sigma=recipe is not None,
+                    training=recipe,
+                )
+            )
+        return found
+
+    def _texts(self) -> dict[str, str]:
+        """A sentence on each model."""
+
+        def shape(v: VitConfig) -> str:
+            embedding = "one embedding matrix per patch" if v.embedding == "per-position" else "one shared filter bank"
+            start = ", started from principal components" if v.embedding_init == "pca" else ""
+            return (
+                f"{v.n_patches} patches of {v.patch_size} pixels ({embedding}{start}), {v.depth} layers, "
+                f"{v.heads} heads, width {v.width}"
             )
 
-        def network(name: str, title: str, family: str, text: str, trainer: Trainer) -> ModelInfo:
-            recipe = _recipe(trainer)
-            count = sum(p.numel() for p in trainer.net.parameters())
-            return info(
-                name, title, family, text, trainer.seconds, lambda f: predict(trainer.net, f), count,
-                recipe.presentations, recipe,
-            )  # fmt: skip
-
-        embedding = "one embedding matrix per patch" if v.embedding == "per-position" else "one shared filter bank"
-        start = ", started from principal components" if v.embedding_init == "pca" else ""
-        suffix = self.config.preset.removeprefix("specvit-").capitalize()
-        vit_text = (
-            f"{v.n_patches} patches of {v.patch_size} pixels ({embedding}{start}), {v.depth} layers, "
-            f"{v.heads} heads, width {v.width}"
-        )
-        hidden = "-".join(str(h) for h in (v.n_pixels, *self.config.mlp_hidden, 1))
-        ridge, trees = self.ridge, self.boosting
-        return [
-            network(SPECVIT, f"SpecViT-{suffix}", "specvit", vit_text, self.trainer),
-            network("mlp", "MLP", "mlp", f"multilayer perceptron {hidden}, same input and loss", self.mlp_trainer),
-            info("lightgbm", "LightGBM", "lightgbm", trees.description, self.boosting_seconds, trees.predict,
-                 trees.n_parameters, trees.n_spectra, None),
-            info("ridge", "Ridge", "ridge", ridge.description, self.ridge_seconds, ridge.predict,
-                 ridge.n_parameters, ridge.n_spectra, None),
-        ]  # fmt: skip
+        hidden = "-".join(str(h) for h in (self.config.vit.n_pixels, *self.config.mlp_hidden, 1))
+        texts = {
+            SPECVIT: shape(self.net.config),
+            "mlp": f"multilayer perceptron {hidden}, same input, targets and loss",
+            "cnn": "1-D convolutional network StarNet (Fabbro et al. 2018), same input, targets and loss",
+        }
+        published = self.networks.get("published")
+        if isinstance(published, SpecViT):
+            texts["published"] = f"{shape(published.config)}; {self.config.published_recipe}"
+        return texts | {name: b.description for name, b in self.baselines.items()}
 
     def export(self) -> list[IndexEntry]:
         """Evaluate, write every file of the run, and return their index entries."""
@@ -185,17 +232,75 @@ class RunExport:
         for e in sets:
             run_models(e, self.networks, self.baselines)
             self._write_set(base, e, order)
+            self._write_limits(base, e)
         self.write(f"{base}/history.json", self._history())
         stars = []
         if c.instrument == "pfs-mr":
-            stars = synthetic_stars(simulator, self.net, c.examples, c.noise_seeds, self.stamp)
+            stars = synthetic_stars(
+                simulator, self.net, c.examples, c.noise_seeds, self.stamp, self.pipeline.limit_tools
+            )
         elif sets[-1].info.origin == "observed":
             stars = observed_stars(simulator, self.net, sets[-1], SPECVIT, self.stamp)
         for star in stars:
             self.write(f"{base}/examples/{star.example.id}.json", star.example)
             self.write(f"{base}/attention/{star.example.id}.json", star.attention)
+        self._write_studies(base, sets[0].info.name)
         self.write(f"{base}/run.json", self._run(sets))
         return self.entries
+
+    def _write_limits(self, base: str, e: EvaluationSet) -> None:
+        """The limits of a synthetic set with magnitudes, and how well the networks' intervals hold on any set."""
+        name = e.info.name
+        method = (
+            f"sigma and half95 are the 68.27 % and 95 % quantiles of the error in {Scaler.KNOTS} groups of equal "
+            f"predicted sigma, measured on {self.config.training.calibration} spectra of a stream of their own"
+        )
+        self.write(
+            f"{base}/calibration.{name}.json",
+            CalibrationFile(provenance=self.stamp, set=name, method=method, rows=pit_rows(e)),
+        )
+        if e.batch is None or e.levels is None:
+            return
+        limits = self.pipeline.limits(name, e.batch)
+        simulator = self.pipeline.simulator
+        bins = [(k, label, m) for k, label, _, _, m in slices(e) if k in ("all", "magnitude")]
+        self_checks = checks(simulator, self.pipeline.limit_tools[0], limits, e.logg)
+        self.write(
+            f"{base}/limits.{name}.json",
+            limits_file(limits, name, self.stamp, e.logg, e.snr, bins, e.predicted, prior_sd(simulator),
+                        self_checks, self.config.bootstrap),
+        )  # fmt: skip
+
+    def _write_studies(self, base: str, name: str) -> None:
+        """What studies of the run have been made; stress tests are made now."""
+        study = Study(self.pipeline)
+        known = {*self.networks, *self.baselines}
+        points = [ScalingPoint(**row) for row in study.read("scaling") if row["model"] in known]
+        if points:
+            self.write(
+                f"{base}/scaling.json",
+                ScalingFile(provenance=self.stamp, set=name, recipes=study.recipes(), points=points),
+            )
+        rows = [AblationRow(**row) for row in study.read("ablations")]
+        if rows:
+            self.write(
+                f"{base}/ablations.json",
+                AblationsFile(provenance=self.stamp, set=name, base=study.base_text(), bright="magnitude 20.5 to 21",
+                              faint="magnitude 22 to 22.5", rows=rows),
+            )  # fmt: skip
+        if self.pipeline.simulator.prior.magnitude is None:
+            return
+        baselines = {k: v for k, v in self.baselines.items() if k != "template"}
+        self.write(
+            f"{base}/stress.json",
+            StressFile(
+                provenance=self.stamp,
+                set=name,
+                description="the same stars and the same noise deviates under every condition; a lost pixel is set to "
+                "the mean training spectrum, which every model sees as 0; no model was trained for any of this",
+                rows=stress(self.pipeline, self.networks, baselines),
+            ),
+        )
 
     def _write_set(self, base: str, e: EvaluationSet, order: list[str]) -> None:
         name = e.info.name
@@ -214,12 +319,13 @@ class RunExport:
                 magnitude=None if e.levels is None else _floats(e.levels),
                 predicted={m: _floats(e.predicted[m]) for m in order},
                 sigma={m: _floats(v) for m, v in e.sigma.items()},
+                half95={m: _floats(v) for m, v in e.half95.items()},
                 **{k: _floats(v) for k, v in columns.items()},
             ),
         )
 
     def _history(self) -> HistoryFile:
-        curves = [curve(SPECVIT, self.trainer.history), curve("mlp", self.mlp_trainer.history)]
+        curves = [curve(name, t.history) for name, t in self.trainers.items()]
         return HistoryFile(provenance=self.stamp, val_n=self.config.validation_spectra, curves=curves)
 
     def _run(self, sets: list[EvaluationSet]) -> RunFile:
@@ -242,7 +348,7 @@ class RunExport:
                 pool=v.pool,
             ),
             sets=[e.info for e in sets],
-            models=self.models(sets[0].flux),
+            models=self.models(sets[0].flux, None if sets[0].batch is None else sets[0].batch.level),
             config=provenance.flat(c) | self.pipeline.stage_notes(),
         )
 
@@ -257,8 +363,24 @@ def check_results_folder(out: Path) -> None:
         raise BadInput(f"--out {out} holds something else than results; give an empty or a new folder.")
 
 
-def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None) -> None:
+def _kept(old: Path, new: Path, replaced: set[str], written: set[str]) -> list[IndexEntry]:
+    """Copy the files of runs other than ``replaced`` from one results folder to another, hashes checked."""
+    entries = []
+    for entry in read_index(old).files:
+        parts = entry.path.split("/")
+        if entry.path in written or entry.kind == "interpolation" or (parts[0] == "runs" and parts[1] in replaced):
+            continue
+        read_file(old, entry)
+        write_atomic(new / entry.path, read_bytes(old / entry.path))
+        entries.append(entry)
+    return entries
+
+
+def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None, keep: bool = False) -> None:
     """Export runs to ``out`` (replaced as a whole) and, if given, weights into the folder ``weights``.
+
+    Args:
+        keep: take over, unchanged, what other runs had written there.
 
     Raises:
         BadInput: ``out`` holds something else than results, or cannot be written.
@@ -267,6 +389,8 @@ def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None) ->
     with replacing_folder(out) as temp:
         runs = [RunExport(p, temp) for p in pipelines]
         entries = [e for run in runs for e in run.export()]
+        if keep:
+            entries += _kept(out, temp, {run.config.run_id for run in runs}, {e.path for e in entries})
         first = runs[0]
         axes = leave_one_out(first.pipeline.simulator.grid)
         interpolation = InterpolationFile(provenance=first.stamp, instrument=first.config.instrument, axes=axes)

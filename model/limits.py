@@ -6,9 +6,12 @@ the prior. References: Ting et al. 2017, ApJ 843, 32 (arXiv 1706.00111); Sandfor
 (arXiv 2006.08640); Ben-Haim & Eldar 2009, IEEE Trans. Inf. Theory 55, 5179 (arXiv 0804.4391).
 """
 
+import io
 import math
 import time
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,6 +23,7 @@ from model.grid import AXES, OPTICAL, SpectralGrid, SplineAxis, from_npz_arrays,
 from model.metrics import bootstrap, paired_gap
 from model.posterior import LIBRARY, Compressed, Exact, Posterior, posterior, prior_box, sobol_labels
 from model.simulator import Batch, Simulator, generator
+from site_builder.contract.io import write_atomic
 from site_builder.contract.schema import Crlb, Gap, Interval, LimitBin, LimitsFile, Provenance, SelfCheck
 
 METHOD = (
@@ -78,7 +82,8 @@ def crlb(simulator: Simulator, abundances: Abundances, labels: Tensor, level: Te
     I_kl = sum over pixels of d_k f d_l f / sigma^2 for the labels and the amplitude; the bound is the root of
     the log g entry of its inverse, which marginalises over everything else (Schur complement).
     """
-    three, five = [], []
+    three: list[Tensor] = []
+    five: list[Tensor] = []
     for part, m in zip(labels.split(500), level.split(500), strict=True):
         flux = simulator.grid.spectra(part)
         sigma = simulator.instrument.noise.sigma(flux, m)
@@ -117,12 +122,33 @@ class Limits:
         three, five = crlb(simulator, abundances, batch.labels, batch.level)
         return cls(found, three, five, len(likelihood.labels), time.perf_counter() - started)
 
+    @classmethod
+    def join(cls, parts: list["Limits"]) -> "Limits":
+        """Those of several sets, one after the other."""
+        joined = [np.concatenate([getattr(p, k) for p in parts]) for k in ("crlb3", "crlb5")]
+        seconds = sum(p.seconds for p in parts)
+        return cls(Posterior.join([p.posterior for p in parts]), joined[0], joined[1], parts[0].library, seconds)
 
-def _crlb_summary(sigma: np.ndarray, labels: int, sd: float) -> Crlb:
+    def save(self, path: Path) -> None:
+        """Write to ``path`` (.npz)."""
+        buffer = io.BytesIO()
+        rest = {k: getattr(self, k) for k in ("crlb3", "crlb5", "library", "seconds")}
+        np.savez(buffer, **{f: getattr(self.posterior, f) for f in Posterior.__dataclass_fields__}, **rest)
+        write_atomic(path, buffer.getvalue())
+
+    @classmethod
+    def load(cls, path: Path) -> "Limits":
+        """Read what ``save`` wrote."""
+        a = data.read_npz(path)
+        found = Posterior(*(a[f] for f in Posterior.__dataclass_fields__))
+        return cls(found, a["crlb3"], a["crlb5"], int(a["library"]), float(a["seconds"]))
+
+
+def _crlb_summary(sigma: np.ndarray, labels: Literal[3, 5], sd: float) -> Crlb:
     middle, lo, hi = (float(v) for v in np.percentile(sigma, [50, 10, 90]))
     r2 = [round(1 - (s / sd) ** 2, 6) for s in (middle, hi, lo)]
     return Crlb(
-        labels=labels,  # type: ignore[arg-type]
+        labels=labels,
         sigma=round(middle, 6),
         sigma_lo=round(lo, 6),
         sigma_hi=round(hi, 6),
@@ -143,7 +169,7 @@ def limit_bin(limits: Limits, kind: str, label: str, inside: np.ndarray, truth: 
     bias = float(np.square(p.error).mean())
     scatter = 2 * math.sqrt(float(np.sum(np.square(p.error * (mean - t))))) / n
     return LimitBin(
-        slice=kind,  # type: ignore[arg-type]
+        slice=kind,
         label=label,
         n=n,
         median_snr=round(float(np.median(snr[inside])), 4),
@@ -268,7 +294,7 @@ def limits_file(
         for model, answer in predicted.items():
             value, lo, hi = paired_gap(truth[inside], mean[inside], answer[inside], resamples)
             interval = Interval(value=round(value, 6), lo=round(lo, 6), hi=round(hi, 6))
-            gaps.append(Gap(model=model, slice=kind, label=label, r2=interval))  # type: ignore[arg-type]
+            gaps.append(Gap(model=model, slice=kind, label=label, r2=interval))
     return LimitsFile(
         provenance=provenance,
         set=name,

@@ -15,6 +15,8 @@ from model.baselines.ridge import Ridge
 from model.baselines.template import Template
 from model.checkpoint import load_checkpoint
 from model.config import RunConfig
+from model.limits import Abundances, Limits, prepare
+from model.posterior import Compressed
 from model.simulator import Batch, Simulator, fixed_set
 from model.train import TrainConfig, Trainer, fit_scaler
 from model.vit import Network, Scaler, SpecViT
@@ -41,6 +43,18 @@ class Pipeline:
     def simulator(self) -> Simulator:
         """Simulator of the run's instrument."""
         return Simulator.of(self.config.instrument)
+
+    @cached_property
+    def limit_tools(self) -> tuple[Compressed, Abundances]:
+        """Likelihood and abundance derivatives that the limits of every set share."""
+        return prepare(self.simulator)
+
+    def limits(self, name: str, batch: Batch) -> Limits:
+        """The limits of a set, computed once and kept."""
+        path = self.folder / f"limits.{name}.npz"
+        if not path.exists():
+            Limits.of(self.simulator, batch, *self.limit_tools).save(path)
+        return Limits.load(path)
 
     @cached_property
     def validation(self) -> Batch:

@@ -69,5 +69,5 @@ def stress(pipeline: Pipeline, networks: dict[str, Network], baselines: dict[str
     for group, label, flux in conditions(simulator, n, levels, blank):
         for name, answer in answers(flux, batch.level, networks, baselines).items():
             values = {m: interval(truth, answer, m, c.bootstrap) for m in ("r2", "mae", "bias")}
-            rows.append(StressRow(group=group, label=label, model=name, n=n, **values))  # type: ignore[arg-type]
+            rows.append(StressRow(group=group, label=label, model=name, n=n, **values))
     return rows

@@ -134,7 +134,32 @@ class Study:
         )
         return point.model_dump()
 
+    def recipes(self) -> dict[str, str]:
+        """How each model of the scaling study was trained."""
+        network = (
+            "AdamW at {rate:g}, cosine, squared error on the labels, {n} presentations, noise drawn afresh each time"
+        )
+        texts = {
+            name: network.format(rate=ABLATION.learning_rate, n=shown // self.cut)
+            for name, shown in SCALING_SHOWN.items()
+        }
+        least = FITTED_AT_LEAST // self.cut
+        copies = f"on at least {least} noisy spectra (copies with fresh noise where there are fewer)"
+        return texts | {
+            "ridge": f"scaled pixels and products of principal components, penalty chosen on validation, {copies}",
+            "lightgbm": f"principal components and block means of the pixels, stopped early on validation, {copies}",
+        }
+
     # ablations
+
+    def base_text(self) -> str:
+        """The base of the ablations in words."""
+        v, t = self.variants()[0][3:5]
+        return (
+            f"{v.n_patches} patches of {v.patch_size} pixels, one embedding matrix per patch started from principal "
+            f"components, {v.depth} layers, {v.heads} heads, width {v.width}; trained on posterior means, squared "
+            f"error, AdamW at {t.learning_rate:g}, {t.presentations} presentations"
+        )
 
     def variants(self) -> list[tuple[str, str, bool, VitConfig, TrainConfig, bool]]:
         """(group, value, is the base, shape, recipe, raw input) of every training; one choice differs from the base."""
