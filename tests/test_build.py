@@ -355,6 +355,35 @@ def _no_drawing(draw: Any, size: tuple[int, int], narrow: bool, margins: Any) ->
     return f'<?xml?><svg width="1" height="1" viewBox="0 0 {size[0]} {size[1]}" version="1.1"></svg>'
 
 
+STUDIES = ("limits", "calibration", "scaling", "ablations", "stress", "history")
+
+
+@pytest.mark.parametrize(
+    "gone", [*((kind,) for kind in STUDIES), STUDIES, ("scaling", "history"), ("limits", "stress")]
+)
+def test_pages_without_a_study_leave_it_out(
+    gone: tuple[str, ...], results_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(svg, "_draw", _no_drawing)
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    index = json.loads((root / "index.json").read_text())
+    index["files"] = [e for e in index["files"] if e["kind"] not in gone]
+    (root / "index.json").write_text(json.dumps(index))
+    if "limits" in gone:
+        for name in ("giant-a", "subgiant-b", "dwarf-c"):
+            path = f"runs/specvit-test-pfs-mr/examples/{name}.json"
+            content = json.loads((root / path).read_text())
+            content["ladder"]["limits"] = None
+            reindex(root, path, content)
+    page = read(build(root)["results.html"])
+    tabs = {"scaling": "scaling", "ablations": "ablations", "history": "training"}
+    for kind, tab in tabs.items():
+        assert (tab in page.ids) == (kind not in gone), kind
+    assert ("fig-limit-gaps" in page.ids) == ("limits" not in gone)
+    assert ("fig-pit" in page.ids) == ("calibration" not in gone)
+
+
 CHANGES = [
     ("runs/specvit-test-pfs-mr/run.json", ("models", 0, "n_parameters"), 123457),
     ("runs/specvit-test-pfs-mr/run.json", ("models", 1, "train_seconds"), 7777.0),
@@ -370,6 +399,13 @@ CHANGES = [
     ("runs/specvit-test-lamost/metrics.lamost-dr10.json", ("rows", 0, "bias", "hi"), 3.3333),
     ("runs/specvit-test-pfs-mr/history.json", ("val_n",), 4242),
     ("interpolation.json", ("axes", 1, "p99"), 0.0321),
+    ("runs/specvit-test-pfs-mr/limits.snr-curve.json", ("bins", 3, "r2_se"), 0.0123),
+    ("runs/specvit-test-pfs-mr/limits.snr-curve.json", ("bins", 3, "r2", "value"), 0.99),
+    ("runs/specvit-test-pfs-mr/limits.test.json", ("checks", 0, "value"), 1.03),
+    ("runs/specvit-test-pfs-mr/scaling.json", ("points", 2, "r2", "value"), 0.5401),
+    ("runs/specvit-test-pfs-mr/ablations.json", ("rows", 2, "r2_faint", "lo"), 0.1234),
+    ("runs/specvit-test-pfs-mr/stress.json", ("rows", 2, "bias", "hi"), 0.4321),
+    ("runs/specvit-test-pfs-mr/examples/giant-a.json", ("ladder", "limits", "crlb3", 0), 0.1101),
     ("instruments/pfs-mr.json", ("n_exposures",), 31),
 ]
 
@@ -404,7 +440,7 @@ def test_a_changed_value_changes_a_page_or_is_refused(
     else:
         refused = ""
     if refused:
-        assert any(name in refused for name in (Path(path).name, "metrics", "run.json"))
+        assert any(name in refused for name in (Path(path).name, "metrics", "limits", "run.json"))
         return
     texts = {
         p: re.sub(r"<svg class=.fig-svg.*?</svg>", "", c.decode(), flags=re.S)
