@@ -31,6 +31,15 @@ PROGRAM = Path(__file__).with_name("training_program.py")
 TIMES = ("seconds", "gflops", "mfu")
 
 
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """As the processes that these tests start have it: sums are the same, and none waits for another's threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.mark.slow
 def test_a_training_killed_at_any_moment_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """SIGKILL at random moments and inside the writing of a checkpoint; the end is the same, bit for bit."""
