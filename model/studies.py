@@ -27,10 +27,10 @@ from site_builder.contract.schema import AblationRow, Interval, ScalingPoint
 
 SIZES = (1_000, 10_000, 50_000, 100_000, 1_000_000)
 # networks see every set of labels with fresh noise until they have seen so many spectra
-SCALING_SHOWN = {"specvit": 256_000, "mlp": 512_000, "cnn": 256_000}
+SCALING_SHOWN = {"specvit": 128_000, "mlp": 256_000, "cnn": 128_000}
 FITTED_AT_LEAST = 100_000  # noisy copies are added for LightGBM and Ridge up to so many spectra
 ABLATION = TrainConfig(
-    presentations=64_000,
+    presentations=51_200,
     learning_rate=1e-3,
     warmup=6_400,
     loss="mse",
@@ -112,7 +112,7 @@ class Study:
                 "cnn": lambda: cnn.build(c.vit.n_pixels, c.seed),
             }[model]()
             config = replace(
-                ABLATION, targets="label", presentations=shown, distinct=n, seed=c.seed, warmup=25_600,
+                ABLATION, targets="label", presentations=shown, distinct=n, seed=c.seed, warmup=12_800,
                 calibration=max(500, 2000 // self.cut),
             )  # fmt: skip
             self._train(net, config, f"scaling-{model}-{n}")
