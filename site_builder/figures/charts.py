@@ -276,7 +276,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
         ax.set_xlabel(x_label)
         ax.legend(
             loc="lower left",
-            bbox_to_anchor=(0, 1.0),
+            bbox_to_anchor=(-0.27 if narrow else 0, 1.0),
             ncols=3 if narrow else len(models) if len(models) < 6 else -(-len(models) // 2),
             handletextpad=0.3,
             columnspacing=1.2,

@@ -4,7 +4,7 @@ from typing import Any
 
 from site_builder.design import STAR_CLASSES, paint
 from site_builder.figures import series as s
-from site_builder.figures.plotly_base import bars, publish, scatter, style, title
+from site_builder.figures.plotly_base import LEGEND_BELOW, bars, publish, scatter, style, title
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
@@ -50,7 +50,8 @@ def curves(
     if extra and metric == "r2":  # the bound falls far below zero; the models decide what is shown
         low = min(min(one.y) for one in s.metric_series(run, set_name, slice_name, metric))
         y_axis = title(y, range=[min(0.0, max(low - 0.05, -0.6)), 1.0])
-    return publish(site, name, traces, xaxis=axis, yaxis=y_axis, hovermode="x unified", height=height)
+    narrow = LEGEND_BELOW | {"height": 330 + 24 * len(traces)} if len(traces) > 5 else None
+    return publish(site, name, traces, narrow, xaxis=axis, yaxis=y_axis, hovermode="x unified", height=height)
 
 
 def class_metric(site: Site, name: str, run: RunResults, set_name: str, metric: str, x: str) -> str:

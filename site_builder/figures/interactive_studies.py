@@ -4,7 +4,17 @@ from typing import Any
 
 from site_builder import published, studies
 from site_builder.design import FAMILIES, paint
-from site_builder.figures.plotly_base import AXIS, bars, panel, publish, rows_domain, scatter, style, title
+from site_builder.figures.plotly_base import (
+    AXIS,
+    LEGEND_BELOW,
+    bars,
+    panel,
+    publish,
+    rows_domain,
+    scatter,
+    style,
+    title,
+)
 from site_builder.figures.studies import GROUP, PANEL_TITLES, ROW, attention_panels, wrapped
 from site_builder.publish import Site
 from site_builder.results import RunResults, interval_of
@@ -46,7 +56,7 @@ def scaling(site: Site, name: str, run: RunResults) -> str:
             )
         )
     x = title("Distinct training spectra", type="log", dtick=1)
-    low = {"height": 520, "legend": {"orientation": "h", "x": 0, "y": -0.2, "yanchor": "top"}}
+    low = LEGEND_BELOW | {"height": 320 + 24 * len(traces)}
     return publish(
         site, name, traces, low, xaxis=x, yaxis=title("R² on the test set"), hovermode="x unified", height=500
     )

@@ -8,7 +8,7 @@ from site_builder.design import FAMILIES, LIMITS, paint
 from site_builder.figures import charts
 from site_builder.figures import series as s
 from site_builder.figures.interactive import brightness_axis
-from site_builder.figures.plotly_base import bars, publish, scatter, style, title
+from site_builder.figures.plotly_base import LEGEND_BELOW, bars, publish, scatter, style, title
 from site_builder.figures.svg import Draw
 from site_builder.limits import Limit, bins
 from site_builder.publish import Site
@@ -143,7 +143,7 @@ def gaps(run: RunResults, set_name: str, x_label: str) -> Draw:
         ax = figure.add_subplot()
         x = [_centre(one) for one in found]
         ax.fill_between(x, [-e for e in errors], errors, color=paint("ink-3"), alpha=0.25, linewidth=0)
-        ax.axhline(0, color=paint("bayes"), linewidth=3)
+        ax.plot([x[0], x[-1]], [0, 0], color=paint("bayes"), linewidth=3, solid_capstyle="round")
         for one in reversed(series):
             lead = one.model.family == "specvit"
             ax.errorbar(
@@ -202,7 +202,8 @@ def live_gaps(site: Site, name: str, run: RunResults, set_name: str, x: str) -> 
     zero = [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": line}]
     axis = brightness_axis(x, run, set_name, "magnitude")
     y = title("R² below the Bayes limit", range=[top, -0.12 * top])
-    return publish(site, name, out, xaxis=axis, yaxis=y, hovermode="x unified", shapes=zero)
+    narrow = LEGEND_BELOW | {"height": 320 + 24 * len(out)}
+    return publish(site, name, out, narrow, xaxis=axis, yaxis=y, hovermode="x unified", shapes=zero)
 
 
 def table_csv(site: Site, run: RunResults, set_name: str) -> str:

@@ -36,6 +36,13 @@ LAYOUT: dict[str, Any] = {
 }
 
 
+# On a narrow screen a long legend stands below the axes, and the figure grows by it.
+LEGEND_BELOW: dict[str, Any] = {
+    "legend": {"orientation": "h", "x": 0, "y": -0.24, "yanchor": "top"},
+    "margin": {"l": 46, "r": 8, "t": 16, "b": 52},
+}
+
+
 def publish(site: Site, name: str, traces: list[Any], narrow: dict[str, Any] | None = None, **layout: Any) -> str:
     """Publish ``data/figures/<name>.plotly.json`` and return its address.
 
