@@ -53,7 +53,9 @@ class Pipeline:
         """The limits of a set, computed once and kept."""
         path = self.folder / f"limits.{name}.npz"
         if not path.exists():
-            Limits.of(self.simulator, batch, *self.limit_tools).save(path)
+            found = Limits.of(self.simulator, batch, *self.limit_tools)
+            found.save(path)
+            self.note(f"limits-{name}", found.seconds)
         return Limits.load(path)
 
     @cached_property
@@ -63,7 +65,7 @@ class Pipeline:
             self.simulator, self.config.validation_spectra, "validation", TEST_LEVELS[self.config.instrument]
         )
 
-    def _note(self, name: str, seconds: float) -> None:
+    def note(self, name: str, seconds: float) -> None:
         """Remember what code made a stage, and how long it took."""
         commit, dirty = provenance.commit()
         note = {"commit": commit, "dirty": dirty, "seconds": round(seconds, 2)}
@@ -73,7 +75,7 @@ class Pipeline:
         """Train a network to the end, or load it."""
         trainer = Trainer(net, self.simulator, training, self.validation, self.folder, name)
         if not trainer.path.exists():
-            self._note(name, 0)
+            self.note(name, 0)
         trainer.run()
         net.eval()
         return trainer
@@ -121,7 +123,7 @@ class Pipeline:
             started = time.perf_counter()
             c = self.config
             Ridge.fit(self.simulator, self.scaler, self.validation, c.ridge_spectra, c.seed).save(path)
-            self._note("ridge", time.perf_counter() - started)
+            self.note("ridge", time.perf_counter() - started)
         return Ridge.load(path, self.scaler), self._seconds("ridge")
 
     def boosting(self) -> tuple[Boosting, float]:
@@ -131,7 +133,7 @@ class Pipeline:
             started = time.perf_counter()
             c = self.config
             Boosting.fit(self.simulator, self.scaler, self.validation, c.boosting_spectra, c.seed).save(path)
-            self._note("lightgbm", time.perf_counter() - started)
+            self.note("lightgbm", time.perf_counter() - started)
         return Boosting.load(path, self.simulator, self.scaler, self.config.seed), self._seconds("lightgbm")
 
     def _read_note(self, name: str) -> dict[str, str | bool | float]:
@@ -147,17 +149,13 @@ class Pipeline:
         found = {"specvit": c.training, "mlp": c.mlp_training, "cnn": c.cnn_training}
         return found | ({"published": c.published} if c.published else {})
 
-    @property
-    def stages(self) -> tuple[str, ...]:
-        """What is trained or fitted, by name."""
-        return (*self.networks, "ridge", "lightgbm")
-
     def stage_notes(self) -> dict[str, str | bool]:
-        """The commit that each stage was trained or fitted by, as ``commit.<stage>``."""
+        """The commit that each stage and study was made by, as ``commit.<stage>``."""
         notes: dict[str, str | bool] = {}
-        for stage in self.stages:
-            note = self._read_note(stage)
-            notes[f"commit.{stage}"] = f"{note['commit']}{' with changes' if note['dirty'] else ''}"
+        for path in sorted(self.folder.glob("*.stage.json")):
+            name = path.name.removesuffix(".stage.json")
+            note = self._read_note(name)
+            notes[f"commit.{name}"] = f"{note['commit']}{' with changes' if note['dirty'] else ''}"
         return notes
 
     def check_trained(self) -> None:

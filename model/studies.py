@@ -80,6 +80,7 @@ class Study:
         if not path.exists():
             row = make()
             write_atomic(path, dumps(row))
+            self.pipeline.note(kind, sum(float(r["seconds"]) for r in self.read(kind)))
             print(f"{kind} {name}: R2 {row['r2']['value']:.4f}, {row['seconds']:.0f} s", flush=True)
 
     def _train(self, net: Network, config: TrainConfig, name: str) -> Trainer:
