@@ -11,7 +11,7 @@ from jinja2 import UndefinedError
 
 from site_builder import design
 from site_builder.equations import EQUATIONS
-from site_builder.figures.charts import spread_labels
+from site_builder.figures.labels import spread_labels
 from site_builder.figures.plate import png
 from site_builder.figures.series import density, pit, running
 from site_builder.figures.svg import decimate, draw_figure

@@ -1,13 +1,12 @@
 """The charts of the site without JavaScript: matplotlib drawings of ``series``."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from site_builder.contract.schema import ModelInfo
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
+from site_builder.figures import labels
 from site_builder.figures import series as s
 from site_builder.figures.svg import Draw, plain_log
 from site_builder.results import Row, RunResults
@@ -19,29 +18,6 @@ CLASSES = (86, 12, 62, 48)
 CLASSES_NARROW = (80, 10, 84, 48)
 PLAIN = (52, 12, 36, 48)
 PLAIN_TALL = (52, 12, 78, 48)
-
-
-def spread_labels(values: list[float], gap: float, bounds: tuple[float, float] = (-np.inf, np.inf)) -> list[float]:
-    """Move label positions apart until neighbours are ``gap`` from each other, keeping order and bounds."""
-    order = np.lexsort((-np.arange(len(values)), np.array(values, float)))  # of equal values the first comes out on top
-    placed = np.array(values, float)[order]
-    for _ in range(200):
-        moved = False
-        for i in range(len(placed) - 1):
-            lack = gap - (placed[i + 1] - placed[i])
-            if lack > 1e-9:
-                placed[i] -= lack / 2
-                placed[i + 1] += lack / 2
-                moved = True
-        if placed[0] < bounds[0]:
-            placed += np.maximum(0, bounds[0] + gap * np.arange(len(placed)) - placed)
-        if placed[-1] > bounds[1]:
-            placed -= np.maximum(0, placed - bounds[1] + gap * np.arange(len(placed))[::-1])
-        if not moved:
-            break
-    out = np.empty_like(placed)
-    out[order] = placed
-    return out.tolist()
 
 
 def title_axis(ax: Any, text: str) -> None:
@@ -57,18 +33,7 @@ def line_style(family: str) -> dict[str, Any]:
     return {"color": paint(style.token), "marker": style.marker, "linestyle": dash} | hollow
 
 
-@dataclass(frozen=True)
-class End:
-    """A name at the end of a line."""
-
-    x: float
-    y: float
-    text: str
-    token: str
-    bold: bool = False
-
-
-Extra = Callable[[Any, bool], list[End]]  # draws into the axes, gives the names of its lines
+Extra = Callable[[Any, bool], list[labels.End]]  # draws into the axes, gives the names of its lines
 
 
 def curves(
@@ -106,32 +71,9 @@ def curves(
         ax.grid(axis="x", visible=False)
         title_axis(ax, y_label)
         ends = extra(ax, narrow) if extra else []
-        end_labels(ax, [*ends, *model_ends(all_series, narrow)], narrow)
+        labels.end_labels(ax, [*ends, *labels.model_ends(all_series, narrow)], narrow)
 
     return draw
-
-
-def model_ends(all_series: list[s.Series], narrow: bool) -> list[End]:
-    """The names of models, at their last points."""
-    return [
-        End(
-            one.x[-1],
-            one.y[-1],
-            end_name(one.model, narrow),
-            FAMILIES[one.model.family].token,
-            one.model.family == "specvit",
-        )
-        for one in all_series
-    ]
-
-
-def end_name(model: ModelInfo, narrow: bool) -> str:
-    """A model's name where there is little room: at the end of a line."""
-    if model.family == "published":
-        return "Published" if narrow else "Published recipe"
-    if model.family == "template":
-        return "Template" if narrow else "Template fit"
-    return short(model.title) if narrow else model.title
 
 
 def brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) -> None:
@@ -163,30 +105,6 @@ def brightness_axis(ax: Any, rows: list[Row], slice_name: str, narrow: bool) -> 
             color=paint("ink-3"),
             fontsize=11.5,
         )
-
-
-def end_labels(ax: Any, ends: list[End], narrow: bool) -> None:
-    """Names at the ends of lines, moved apart."""
-    lo, hi = sorted(ax.get_ylim())
-    gap = (hi - lo) * (0.068 if narrow else 0.05)
-    wanted = [min(max(end.y, lo), hi) for end in ends]
-    for end, y in zip(ends, spread_labels(wanted, gap, (lo + gap * 0.4, hi)), strict=True):
-        ax.annotate(
-            end.text,
-            (end.x, y),
-            xytext=(9, 0),
-            textcoords="offset points",
-            va="center",
-            color=paint(end.token),
-            fontsize=12 if narrow else 13,
-            fontweight="bold" if end.bold else "normal",
-            annotation_clip=False,
-        )
-
-
-def short(title: str) -> str:
-    """A model's title for narrow screens: without what stands in brackets."""
-    return title.split(" (")[0]
 
 
 def density_panel(ax: Any, d: s.Density, token: str) -> None:
@@ -261,7 +179,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
                     elinewidth=1.2,
                     capsize=0,
                     **style,
-                    label=end_name(model, narrow) if i == 0 else None,
+                    label=labels.end_name(model, narrow) if i == 0 else None,
                 )
         ax.set_yticks(range(len(present)), [f"{c.capitalize()}s" for c in present])
         ax.set_ylim(len(present) - 0.5, -0.5)
@@ -382,7 +300,7 @@ def cost(run: RunResults, set_name: str) -> Draw:
             style = line_style(model.family) | {"linestyle": "none"}
             ax.errorbar([model.train_seconds / 60], [value], yerr=[[below], [above]], markersize=9, **style)
             ax.annotate(
-                short(model.title),
+                labels.short(model.title),
                 (model.train_seconds / 60, value),
                 xytext=(0, 13),
                 textcoords="offset points",

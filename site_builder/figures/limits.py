@@ -5,7 +5,7 @@ from typing import Any
 
 from site_builder.contract.schema import ModelInfo
 from site_builder.design import FAMILIES, LIMITS, paint
-from site_builder.figures import charts
+from site_builder.figures import charts, labels
 from site_builder.figures import series as s
 from site_builder.figures.interactive import brightness_axis
 from site_builder.figures.plotly_base import LEGEND_BELOW, bars, publish, scatter, style, title
@@ -43,11 +43,11 @@ def lines(run: RunResults, set_name: str) -> list[Line]:
     values = [one.bin.r2 for one in found]
     x = [_centre(one) for one in found]
     out = [Line("bayes", x, [v.value for v in values], [v.lo for v in values], [v.hi for v in values])]
-    for labels in (3, 5):
-        bounds = [(_centre(one), b) for one in found if (b := one.crlb(labels)) is not None]
+    for unknown in (3, 5):
+        bounds = [(_centre(one), b) for one in found if (b := one.crlb(unknown)) is not None]
         if bounds:
             columns = [[getattr(b, f) for _, b in bounds] for f in ("r2", "r2_lo", "r2_hi")]
-            out.append(Line(f"crlb{labels}", [x for x, _ in bounds], *columns))
+            out.append(Line(f"crlb{unknown}", [x for x, _ in bounds], *columns))
     return out
 
 
@@ -57,7 +57,7 @@ def overlay(run: RunResults, set_name: str) -> charts.Extra | None:
     if not shown:
         return None
 
-    def draw(ax: Any, narrow: bool) -> list[charts.End]:
+    def draw(ax: Any, narrow: bool) -> list[labels.End]:
         ends = []
         lo, hi = ax.get_ylim()
         for line in shown:
@@ -69,7 +69,7 @@ def overlay(run: RunResults, set_name: str) -> charts.Extra | None:
                 ax.fill_between(line.x, line.lo, line.hi, color=colour, alpha=BAND, linewidth=0, zorder=1)
                 ax.plot(line.x, line.y, color=colour, linewidth=1.6, linestyle=(0, own.dash), zorder=2)
             name = (SHORT if narrow else NAMES)[line.name]
-            ends.append(charts.End(line.x[-1], line.y[-1], name, own.token, line.name == "bayes"))
+            ends.append(labels.End(line.x[-1], line.y[-1], name, own.token, line.name == "bayes"))
         ax.set_ylim(lo, hi)
         return ends
 
@@ -165,16 +165,16 @@ def gaps(run: RunResults, set_name: str, x_label: str) -> Draw:
         charts.title_axis(ax, "R² below the Bayes limit")
         near = [one for one in series if one.y[-1] <= top]
         ends = [
-            charts.End(
+            labels.End(
                 one.x[-1],
                 one.y[-1],
-                charts.end_name(one.model, narrow),
+                labels.end_name(one.model, narrow),
                 FAMILIES[one.model.family].token,
                 one.model.family == "specvit",
             )
             for one in near
         ]
-        charts.end_labels(ax, ends, narrow)
+        labels.end_labels(ax, ends, narrow)
 
     return draw
 

@@ -5,7 +5,7 @@ from typing import Any
 from site_builder import published, studies
 from site_builder.contract.schema import ModelInfo
 from site_builder.design import FAMILIES, paint
-from site_builder.figures import charts
+from site_builder.figures import charts, labels
 from site_builder.figures.svg import Draw, plain_log
 from site_builder.results import RunResults, interval_of
 
@@ -64,20 +64,20 @@ def scaling(run: RunResults) -> Draw:
         ax.set_xlabel("Distinct training spectra")
         charts.title_axis(ax, "R² on the test set")
         ends = [
-            charts.End(
+            labels.End(
                 points[-1].point.n_spectra,
                 points[-1].point.r2.value,
-                charts.end_name(run.model(name), narrow),
+                labels.end_name(run.model(name), narrow),
                 FAMILIES[run.model(name).family].token,
                 run.model(name).family == "specvit",
             )
             for name, points in studies.scaling(run).items()
         ]
         there = [
-            charts.End(c.n_spectra[-1], c.r2[-1], "published", FAMILIES[c.family].token) for c in published.scaling()
+            labels.End(c.n_spectra[-1], c.r2[-1], "published", FAMILIES[c.family].token) for c in published.scaling()
         ]
         right = max(end.x for end in [*ends, *there])
-        charts.end_labels(ax, [charts.End(right, e.y, e.text, e.token, e.bold) for e in [*ends, *there]], narrow)
+        labels.end_labels(ax, [labels.End(right, e.y, e.text, e.token, e.bold) for e in [*ends, *there]], narrow)
 
     return draw
 
@@ -207,7 +207,7 @@ def attention(run: RunResults) -> Draw:
             ax.set_xlabel(x)
         for model in compared(run):
             style = charts.line_style(model.family)
-            axes[0].plot([], [], markersize=6, label=charts.end_name(model, narrow), **style)
+            axes[0].plot([], [], markersize=6, label=labels.end_name(model, narrow), **style)
         anchor = (-0.02, 1.16 if not narrow else 1.2)
         axes[0].legend(loc="lower left", bbox_to_anchor=anchor, ncols=3, borderaxespad=0, columnspacing=1.2)
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from site_builder import findings, published, studies, tables
-from site_builder.figures import charts, interactive_studies, pit
+from site_builder.figures import interactive_studies, labels, pit
 from site_builder.figures import studies as drawings
 from site_builder.figures.svg import FigureSvg, Margins, draw_figure
 from site_builder.publish import Site
@@ -93,6 +93,6 @@ def context(run: RunResults, set_name: str, curve: str, site: Site) -> dict[str,
         "rivalries": studies.rivalries(run, set_name),
         "arrivals": studies.arrivals(run),
         "limit_sets": list(run.limits),
-        "short": charts.short,
+        "short": labels.short,
         "calibrated_95": findings.calibrated_bins(run, curve, "coverage95", 0.95),
     }
