@@ -88,7 +88,9 @@ PRESETS: dict[str, Preset] = {
     # two CPU cores, an evening with all baselines and limits
     "specvit-ti": Preset(
         lamost_patch=60,
-        pfs=TrainConfig(presentations=5_000_000, learning_rate=1e-3, **POSTERIOR),
+        pfs=TrainConfig(
+            presentations=5_000_000, learning_rate=1e-3, cooldown_from=2_406_400, cooldown=800_000, **POSTERIOR
+        ),
         lamost=TrainConfig(presentations=1_024_000, learning_rate=1e-3, loss="mse"),
         mlp=TrainConfig(presentations=2_048_000, batch_size=512, learning_rate=1e-3, **POSTERIOR),
         cnn=TrainConfig(presentations=1_024_000, batch_size=512, learning_rate=1e-3, **POSTERIOR),

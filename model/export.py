@@ -21,7 +21,7 @@ from model.evaluate import (
 from model.examples import observed_stars, synthetic_stars
 from model.instruments import ExposureNoise, Instrument
 from model.interpolation import leave_one_out
-from model.limits import checks, limits_file, prior_sd
+from model.limits import limits_file, prior_sd, set_checks
 from model.pipeline import TEST_LEVELS, Pipeline
 from model.stress import stress
 from model.studies import Study
@@ -264,7 +264,7 @@ class RunExport:
         limits = self.pipeline.limits(name, e.batch)
         simulator = self.pipeline.simulator
         bins = [(k, label, m) for k, label, _, _, m in slices(e) if k in ("all", "magnitude")]
-        self_checks = checks(simulator, self.pipeline.limit_tools[0], limits, e.logg)
+        self_checks = set_checks(limits, e.logg) + self.pipeline.limit_checks
         self.write(
             f"{base}/limits.{name}.json",
             limits_file(limits, name, self.stamp, e.logg, e.snr, bins, e.predicted, prior_sd(simulator),

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from model.baselines.template import Template
-from model.limits import Limits, checks, limit_bin, prepare, prior_sd
+from model.limits import Limits, limit_bin, method_checks, prepare, prior_sd, set_checks
 from model.metrics import r2
 from model.simulator import Simulator, generator
 
@@ -39,7 +39,7 @@ def print_limits(spectra: int, magnitudes: tuple[float, ...]) -> None:
         found.append(limits)
         truths.append(truth)
     every = Limits.join(found)
-    for check in checks(simulator, tools[0], every, np.concatenate(truths)):
+    for check in set_checks(every, np.concatenate(truths)) + method_checks(simulator, tools[0]):
         verdict = "holds" if abs(check.value - check.expected) <= check.tolerance else "FAILS"
         print(f"{verdict}: {check.text} {check.value:g} (expected {check.expected:g}, tolerance {check.tolerance:g})")
     print(f"{time.perf_counter() - started:.0f} s on {torch.get_num_threads()} threads")

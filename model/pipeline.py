@@ -15,13 +15,14 @@ from model.baselines.ridge import Ridge
 from model.baselines.template import Template
 from model.checkpoint import load_checkpoint
 from model.config import RunConfig
-from model.limits import Abundances, Limits, prepare
+from model.limits import Abundances, Limits, method_checks, prepare
 from model.posterior import Compressed
 from model.simulator import Batch, Simulator, fixed_set
 from model.train import TrainConfig, Trainer, fit_scaler
 from model.vit import Network, Scaler, SpecViT
 from site_builder.contract import BadInput
 from site_builder.contract.io import dumps, write_atomic
+from site_builder.contract.schema import SelfCheck
 
 # magnitudes that the main experiment is judged on, narrower than those trained on (DESIGN: 20.5 to 22.5)
 TEST_LEVELS = {"pfs-mr": (20.5, 22.5), "lamost": None}
@@ -48,6 +49,11 @@ class Pipeline:
     def limit_tools(self) -> tuple[Compressed, Abundances]:
         """Likelihood and abundance derivatives that the limits of every set share."""
         return prepare(self.simulator)
+
+    @cached_property
+    def limit_checks(self) -> list[SelfCheck]:
+        """Checks of the method that limits are computed by."""
+        return method_checks(self.simulator, self.limit_tools[0], self.config.scale_down)
 
     def limits(self, name: str, batch: Batch) -> Limits:
         """The limits of a set, computed once and kept."""

@@ -10,7 +10,7 @@ methods and examples", chapter 9).
 Two likelihoods are here. ``Exact`` is what the text says, pixel by pixel in double precision. ``Compressed`` is
 some hundred times faster and serves everything but the checks: model spectra are few principal components, and
 the variance per pixel is that of the spectrum's own projection on the leading ones instead of each model
-spectrum's. ``limits.checks`` measures the difference.
+spectrum's. ``limits.method_checks`` measures the difference.
 
 An observed spectrum y is the noisy one divided by its own median s, which is not known. With model flux m and
 variance v per pixel, p(y | labels) = integral over s of s^(P - 1) prod_i N(s y_i; m_i, v_i); the integrand is
