@@ -100,7 +100,7 @@ def check_ablations(results: Results) -> None:
         file = run.ablations
         assert file is not None
         for field in ("bright", "faint"):
-            if bin_mask(run, file.set, "magnitude", getattr(file, field)) is None:
+            if bin_mask(run, file.set, "magnitude", getattr(file, field).removeprefix("magnitude ")) is None:
                 refuse(results, path, field, f"is {getattr(file, field)!r}, no magnitude bin of the metrics")
         seen: set[tuple[str, str]] = set()
         based: set[str] = set()

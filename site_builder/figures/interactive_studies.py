@@ -10,12 +10,20 @@ from site_builder.figures.plotly_base import (
     bars,
     panel,
     publish,
-    rows_domain,
     scatter,
     style,
     title,
 )
-from site_builder.figures.studies import GROUP, PANEL_TITLES, ROW, attention_panels, wrapped
+from site_builder.figures.studies import (
+    GROUP,
+    LEAST,
+    PANEL_TITLES,
+    ROW,
+    attention_panels,
+    compared,
+    stress_rows,
+    wrapped,
+)
 from site_builder.publish import Site
 from site_builder.results import RunResults, interval_of
 
@@ -133,57 +141,76 @@ def _training(run: RunResults, column: str, place: dict[str, Any], legend: bool)
 
 
 def _stress(run: RunResults, place: dict[str, Any], legend: bool) -> tuple[list[Any], dict[str, Any]]:
-    conditions = studies.stress(run)
-    names = list(dict.fromkeys(n for _, rows in conditions for n in rows))
+    conditions = stress_rows(run)
+    models = compared(run)
     out = []
-    for j, name in enumerate(names):
-        model = run.model(name)
-        rows = [(i, rows[name]) for i, (_, rows) in enumerate(conditions) if name in rows]
-        parts = [interval_of(r.row.r2) for _, r in rows]
+    for j, model in enumerate(models):
+        rows = [(i, r2) for i, (_, found) in enumerate(conditions) for one, r2 in found if one == model]
+        parts = [interval_of(r2) for _, r2 in rows]
+        inside = [p[0] >= LEAST for p in parts]
+        own = style(model.family)["marker"]
         out.append(
             scatter(
-                x=[p[0] for p in parts],
-                y=[i + (j - (len(names) - 1) / 2) * 0.22 for i, _ in rows],
+                x=[max(p[0], LEAST) for p in parts],
+                y=[i + (j - (len(models) - 1) / 2) * 0.24 for i, _ in rows],
                 mode="markers",
                 name=model.title,
                 legendgroup=model.name,
                 showlegend=legend,
-                marker=style(model.family)["marker"],
-                error_x=bars([p[1] for p in parts], [p[2] for p in parts]),
-                customdata=[[r.row.label, r.row.bias.value] for _, r in rows],
-                hovertemplate="%{customdata[0]}: R² %{x:.3f}, bias %{customdata[1]:+.3f} dex",
+                marker=own | {"symbol": [own["symbol"] if ok else "triangle-left" for ok in inside]},
+                error_x=bars(
+                    [p[1] * ok for p, ok in zip(parts, inside, strict=True)],
+                    [p[2] * ok for p, ok in zip(parts, inside, strict=True)],
+                ),
+                customdata=[[conditions[i][0], r2.value] for i, r2 in rows],
+                hovertemplate="%{customdata[0]}: R² %{customdata[1]:.3f}",
                 **place,
             )
         )
-    ticks = [wrapped(label, 22).replace("\n", "<br>") for label, _ in conditions]
+    ticks = [wrapped(label, 26).replace("\n", "<br>") for label, _ in conditions]
     axis = {"tickvals": list(range(len(ticks))), "ticktext": ticks, "range": [len(ticks) - 0.5, -0.5]}
     return out, axis | {"showgrid": False}
 
 
+def _places(panels: list[str], conditions: int, narrow: bool) -> tuple[int, list[tuple[list[float], list[float]]]]:
+    """Height of the figure, and (x, y) domains of the panels: small ones side by side, the stress tests below."""
+    small = [name for name in panels if name != "stress"]
+    heights = [300] * len(small) if narrow else [300] * bool(small)
+    heights += [70 + (46 if narrow else 38) * conditions] * ("stress" in panels)
+    gap = 76
+    total = sum(heights) + gap * (len(heights) - 1)
+    tops = [1 - (sum(heights[:k]) + gap * k) / total for k in range(len(heights))]
+    rows = [[max(0.0, round(top - h / total, 4)), round(top, 4)] for top, h in zip(tops, heights, strict=True)]
+    if narrow:
+        return total + 110, [([0.0, 1.0], row) for row in rows]
+    wide = (1 - 0.1 * (len(small) - 1)) / max(1, len(small))
+    places = [([round(k * (wide + 0.1), 4), round(k * (wide + 0.1) + wide, 4)], rows[0]) for k in range(len(small))]
+    return total + 110, places + [([0.2, 1.0], rows[-1])] * ("stress" in panels)
+
+
 def attention(site: Site, name: str, run: RunResults) -> str:
     """SpecViT against networks without attention, one panel a question."""
-    panels = attention_panels(run)
+    panels, conditions = attention_panels(run), len(studies.stress(run))
+    names = [m.name for m in compared(run) if m.name in studies.scaling(run)]
     traces: list[Any] = []
-    layout: dict[str, Any] = {"height": 380 * ((len(panels) + 1) // 2), "hovermode": "closest"}
-    narrow: dict[str, Any] = {"height": 330 * len(panels)}
-    rows = (len(panels) + 1) // 2
+    (height, wide), (tall, slim) = (_places(panels, conditions, narrow) for narrow in (False, True))
+    layout: dict[str, Any] = {"height": height, "hovermode": "closest"}
+    narrow: dict[str, Any] = {"height": tall}
     for k, what in enumerate(panels):
         suffix, place = panel(k)
         y_axis: dict[str, Any] = {}
         if what == "few":
-            few = [n for n in studies.scaling(run) if run.model(n).family in ("specvit", *studies.RIVALS)]
-            traces += [_scaled(run, n, place | {"legendgroup": n, "showlegend": k == 0}) for n in few]
+            traces += [_scaled(run, n, place | {"legendgroup": n, "showlegend": k == 0}) for n in names]
         elif what == "stress":
             more, y_axis = _stress(run, place, k == 0)
             traces += more
         else:
             traces += _training(run, what, place, k == 0)
         y_title, x_title = PANEL_TITLES[what]
-        left = 0.0 if k % 2 == 0 else 0.58
         x_type = {} if what == "stress" else {"type": "log", "dtick": 1}
-        layout[f"xaxis{suffix}"] = AXIS | title(x_title, domain=[left, left + 0.42], anchor=f"y{suffix}", **x_type)
         head = {} if what == "stress" else title(y_title)
-        layout[f"yaxis{suffix}"] = head | {"domain": rows_domain(k // 2, rows, 0.13), "anchor": f"x{suffix}"} | y_axis
-        narrow[f"xaxis{suffix}"] = {"domain": [0, 1]}
-        narrow[f"yaxis{suffix}"] = {"domain": rows_domain(k, len(panels), 0.08)}
+        layout[f"xaxis{suffix}"] = AXIS | title(x_title, domain=wide[k][0], anchor=f"y{suffix}", **x_type)
+        layout[f"yaxis{suffix}"] = head | {"domain": wide[k][1], "anchor": f"x{suffix}"} | y_axis
+        narrow[f"xaxis{suffix}"] = {"domain": slim[k][0]}
+        narrow[f"yaxis{suffix}"] = {"domain": slim[k][1]}
     return publish(site, name, traces, narrow, **layout)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from site_builder import published, studies
-from site_builder.contract.schema import ModelInfo
+from site_builder.contract.schema import Interval, ModelInfo
 from site_builder.design import FAMILIES, paint
 from site_builder.figures import charts, labels
 from site_builder.figures.svg import Draw, plain_log
@@ -134,22 +134,33 @@ def _training(ax: Any, run: RunResults, column: str) -> None:
     ax.set_ylim(max(0.0, ax.get_ylim()[0]), None)
 
 
+LEAST = -1.0  # R2 below this leaves the picture of the stress tests: a triangle at its edge says so
+
+
+def stress_rows(run: RunResults) -> list[tuple[str, list[tuple[ModelInfo, Interval]]]]:
+    """(condition, R2 of SpecViT and of each network without attention), the unstressed condition first."""
+    shown = compared(run)
+    return [(label, [(m, rows[m.name].row.r2) for m in shown if m.name in rows]) for label, rows in studies.stress(run)]
+
+
 def _stress(ax: Any, run: RunResults, narrow: bool) -> None:
     """One row a condition; on narrow screens its name stands above the marks."""
-    conditions = studies.stress(run)
-    shift, step = (0.18, 0.17) if narrow else (0.0, 0.22)
+    conditions = stress_rows(run)
+    shift, step = (0.18, 0.17) if narrow else (0.0, 0.24)
     for i, (label, rows) in enumerate(conditions):
-        for j, row in enumerate(rows.values()):
-            value, below, above = interval_of(row.row.r2)
-            style = charts.line_style(run.model(row.row.model).family) | {"linestyle": "none"}
+        for j, (model, r2) in enumerate(rows):
+            value, below, above = interval_of(r2)
+            style = charts.line_style(model.family) | {"linestyle": "none", "markersize": 6}
+            if value < LEAST:
+                value, below, above, style["marker"] = LEAST, 0.0, 0.0, "<"
             y = i + shift + (j - (len(rows) - 1) / 2) * step
-            ax.errorbar([value], [y], xerr=[[below], [above]], markersize=6, elinewidth=1.2, capsize=0, **style)
+            ax.errorbar([value], [y], xerr=[[below], [above]], elinewidth=1.2, capsize=0, **style)
         if narrow:
             place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points", "xytext": (4, 0)}
             ax.annotate(label, (0, i - 0.28), va="center", fontsize=12, color=paint("ink-2"), **place)
-    ticks = range(len(conditions))
-    ax.set_yticks(ticks, ["" if narrow else wrapped(label, 22) for label, _ in conditions])
+    ax.set_yticks(range(len(conditions)), ["" if narrow else wrapped(label, 34) for label, _ in conditions])
     ax.set_ylim(len(conditions) - 0.5, -0.5)
+    ax.set_xlim(max(ax.get_xlim()[0], LEAST - 0.06), None)
     ax.grid(axis="y", visible=False)
     ax.tick_params(axis="y", length=0, labelsize=12)
     for i in range(1, len(conditions)):
@@ -181,8 +192,25 @@ PANEL_TITLES = {
 def compared(run: RunResults) -> list[ModelInfo]:
     """SpecViT and the networks without attention, as far as any panel shows them."""
     names = {m.name for _, _, m in studies.networks(run)} | {n for _, rows in studies.stress(run) for n in rows}
-    names |= {n for n in studies.scaling(run) if run.model(n).family in ("specvit", *studies.RIVALS)}
-    return [m for m in run.run.models if m.name in names]
+    names |= set(studies.scaling(run))
+    return [m for m in run.run.models if m.name in names and m.family in ("specvit", *studies.RIVALS)]
+
+
+def _panels(figure: Any, panels: list[str], conditions: int, narrow: bool) -> list[Any]:
+    """Axes of the panels: small ones side by side, the stress tests below them over the whole width."""
+    small = [name for name in panels if name != "stress"]
+    if narrow:
+        ratios = [0.2 + 0.22 * conditions if name == "stress" else 1.0 for name in panels]
+        grid = figure.add_gridspec(len(panels), 1, height_ratios=ratios, hspace=0.52)
+        return [figure.add_subplot(grid[k, 0]) for k in range(len(panels))]
+    rows = [1.0] * bool(small) + [0.2 + 0.15 * conditions] * ("stress" in panels)
+    outer = figure.add_gridspec(len(rows), 1, height_ratios=rows, hspace=0.36)
+    top = outer[0].subgridspec(1, max(1, len(small)), wspace=0.26)
+    axes = [figure.add_subplot(top[0, k]) for k in range(len(small))]
+    if "stress" in panels:
+        inner = outer[len(rows) - 1].subgridspec(1, 2, width_ratios=(0.26, 1), wspace=0.0)
+        axes.append(figure.add_subplot(inner[0, 1]))
+    return axes
 
 
 def attention(run: RunResults) -> Draw:
@@ -190,11 +218,7 @@ def attention(run: RunResults) -> Draw:
     panels = attention_panels(run)
 
     def draw(figure: Any, narrow: bool) -> None:
-        rows = len(panels) if narrow else (len(panels) + 1) // 2
-        ratios = [1.7 if narrow and name == "stress" else 1.0 for name in panels][:rows] if narrow else [1.0] * rows
-        space = {"hspace": 0.52 if narrow else 0.42, "wspace": 0.5}
-        grid = figure.add_gridspec(rows, 1 if narrow else 2, height_ratios=ratios, **space)
-        axes = [figure.add_subplot(grid[k, 0] if narrow else grid[k // 2, k % 2]) for k in range(len(panels))]
+        axes = _panels(figure, panels, len(studies.stress(run)), narrow)
         for ax, name in zip(axes, panels, strict=True):
             if name == "few":
                 scaling_axes(ax, run, True, [m.name for m in compared(run)])

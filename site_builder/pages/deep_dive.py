@@ -159,6 +159,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "by": findings.by,
         "own": run.row(info.name, run.specvit.name),
         "observed": [(r, s, r.row(s.name, r.specvit.name)) for r, s in findings.observed_sets(results)],
+        "calibration_method": next((c.method for c in run.calibration.values()), None),
         "calibrated": findings.calibrated_bins(run, findings.curve_set(run).name),
         "runs": list(results.runs.values()),
     }

@@ -33,7 +33,9 @@ def static(run: RunResults, set_name: str, site: Site) -> dict[str, FigureSvg]:
     panels = drawings.attention_panels(run)
     if panels and len(drawings.compared(run)) > 1:
         title = "SpecViT against networks without attention"
-        sizes = ((960, 350 * ((len(panels) + 1) // 2) + 60), (380, 300 * len(panels) + 200))
+        small, rows = len(panels) - ("stress" in panels), len(studies.stress(run))
+        below = 130 + 38 * rows if rows else 0
+        sizes = ((960, 300 * bool(small) + below + 80), (380, 300 * small + (130 + 66 * rows if rows else 0) + 60))
         out["attention"] = draw_figure(site, "attention", title, drawings.attention(run), *sizes, PANELS, PANELS_NARROW)
     if set_name in run.calibration and any(m == run.specvit for m in pit.models(run, set_name)):
         title = f"Where the truth falls in the distributions that {run.specvit.title} states"
