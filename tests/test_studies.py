@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.baselines.ridge import COMPONENTS, Ridge
+from model.baselines.ridge import COMPONENTS, PRODUCTS, Ridge
 from model.config import RunConfig, run_config
 from model.evaluate import CURVE_MAGNITUDES, curve_set, pit_rows, run_models, slices
 from model.pipeline import Pipeline, smaller
@@ -158,7 +158,7 @@ def test_ridge_learns_products_and_is_loaded_as_saved(pfs: Simulator, tmp_path: 
     fit_scaler(holder, pfs, 0, 512)
     validation = fixed_set(pfs, 300, "validation", (20, 21))
     ridge = Ridge.fit(pfs, holder.scaler, validation, 1000, 0, distinct=200)
-    assert ridge.n_parameters == 4096 + COMPONENTS * (COMPONENTS + 1) // 2 + 1
+    assert ridge.n_parameters == COMPONENTS + PRODUCTS * (PRODUCTS + 1) // 2 + 1
     ridge.save(tmp_path / "ridge.npz")
     again = Ridge.load(tmp_path / "ridge.npz", holder.scaler)
     np.testing.assert_array_equal(again.predict(validation.flux), ridge.predict(validation.flux))

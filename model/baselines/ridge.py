@@ -1,8 +1,8 @@
-"""Ridge regression (Hoerl & Kennard 1970, Technometrics 12, 55) on the scaled pixels and products of components.
+"""Ridge regression (Hoerl & Kennard 1970, Technometrics 12, 55) on principal components and their products.
 
-log g is far from linear in the flux: lines saturate, and what they say depends on Teff and [M/H]. So that Ridge has
-a fair chance it is also given the squares and products of the leading principal components of clean spectra,
-each weighed by its signal (a Wiener filter), which are what a quadratic model needs.
+Clean spectra lie in a space of few dimensions, so their leading components hold all that the pixels say. log g is
+far from linear in them: lines saturate, and what they say depends on Teff and [M/H]. So that Ridge has a fair
+chance it is also given the squares and products of the first of them, each weighed by its signal (a Wiener filter).
 
 The normal equations are summed over batches of fresh spectra, so their number is bounded by time, not
 memory; the validation set chooses the penalty.
@@ -22,7 +22,8 @@ from model.vit import Scaler
 from site_builder.contract.io import write_atomic
 
 BATCH = 2000
-COMPONENTS = 32  # whose squares and products are features
+COMPONENTS = 256  # principal components of clean spectra
+PRODUCTS = 40  # of which the first so many enter with their squares and products, too
 
 
 class Ridge:
@@ -46,16 +47,16 @@ class Ridge:
         self.n_spectra = n_spectra
         self.n_parameters = len(coefficients) + 1
         self.description = (
-            f"linear in the {len(components)} scaled pixels and in the squares and products of {COMPONENTS} principal "
-            f"components; penalty {alpha:.3g} chosen on the validation set"
+            f"linear in {COMPONENTS} principal components and in the squares and products of the first {PRODUCTS}; "
+            f"penalty {alpha:.3g} chosen on the validation set"
         )
 
     @staticmethod
     def features(x: Tensor, components: Tensor) -> Tensor:
-        """(n, pixels + products) of scaled flux x (n, pixels)."""
+        """(n, COMPONENTS + products) of scaled flux x (n, pixels)."""
         z = x @ components
-        i, j = torch.triu_indices(COMPONENTS, COMPONENTS)
-        return torch.cat([x, z[:, i] * z[:, j]], 1)
+        i, j = torch.triu_indices(PRODUCTS, PRODUCTS)
+        return torch.cat([z, z[:, i] * z[:, j]], 1)
 
     @staticmethod
     def components_of(simulator: Simulator, scaler: Scaler, seed: int) -> Tensor:
@@ -72,7 +73,7 @@ class Ridge:
     ) -> "Ridge":
         """Fit on n fresh spectra of the stream "ridge", of ``distinct`` sets of labels if given."""
         components = cls.components_of(simulator, scaler, seed)
-        p = simulator.instrument.wave_axis.n + COMPONENTS * (COMPONENTS + 1) // 2
+        p = COMPONENTS + PRODUCTS * (PRODUCTS + 1) // 2
         gram, cross = torch.zeros(p, p, dtype=torch.float64), torch.zeros(p, dtype=torch.float64)
         mean_x, mean_y, count = torch.zeros(p, dtype=torch.float64), 0.0, 0
         with progress_bar("ridge", n) as show:
