@@ -31,7 +31,7 @@ def test_the_whole_chain_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[
         "specvit-nano-lamost.safetensors",
     }
     steps = {p: p.read_bytes() for p in sorted(runs.rglob("*.ckpt"))}
-    assert len(steps) == 4
+    assert len(steps) == 6
     first = json.loads((out / "runs/specvit-nano-pfs-mr/predictions.test.json").read_text())
     assert cli.main(arguments) == 0
     assert {p: p.read_bytes() for p in sorted(runs.rglob("*.ckpt"))} == steps
@@ -42,7 +42,7 @@ def test_the_whole_chain_in_small(tmp_path: Path, capsys: pytest.CaptureFixture[
     capsys.readouterr()
     before = (out / "index.json").read_bytes()
     assert cli.main(["export", "specvit-nano", "--runs", str(runs), "--out", str(out)]) == 2
-    assert "specvit.ckpt: field step is 25 of 1000; train on with" in capsys.readouterr().err
+    assert "specvit.ckpt: field step is 19 of 750; train on with" in capsys.readouterr().err
     assert (out / "index.json").read_bytes() == before
     assert site_cli.main(["--results", str(out), "--out", str(tmp_path / "site")]) == 0
     assert (tmp_path / "site" / "index.html").exists()
