@@ -41,8 +41,8 @@ readme: $(VENV)/.site ## write the tables of README.md again from results/
 screenshots: $(VENV)/.test $(VENV)/.chromium ## take the pictures of README.md again from the site as it is
 	$(BIN)/python docs/screenshots.py
 
-bench: $(VENV)/.test $(VENV)/.chromium ## measure how fast the interactive pages repaint
-	$(BIN)/python benchmarks/repaint.py
+bench: $(VENV)/.bench $(VENV)/.chromium ## measure simulation, training, inference, posteriors and repainting (minutes)
+	$(BIN)/python benchmarks/report.py
 
 clean: ## remove the environment and the built site
 	rm -rf $(VENV) public *.egg-info
@@ -69,6 +69,11 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.python
 	@$(if $(TORCH_INDEX),$(PIP) install -qq --no-deps --index-url $(TORCH_INDEX) $(TORCH))
 	@$(PIP) install -qq -c constraints.txt -e '.[model,test]'
 	@touch $@ $(VENV)/.site
+
+$(VENV)/.bench: $(VENV)/.test
+	@echo "Installing what SpecViT's speed is compared with (transformers)."
+	@$(PIP) install -qq -c constraints.txt -e '.[bench]'
+	@touch $@
 
 # The system's Chromium; else Debian's package; else the one that playwright downloads (with the libraries it needs,
 # where they may be installed).

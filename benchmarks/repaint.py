@@ -1,22 +1,19 @@
-"""Time from a slider's event to the end of the frame that shows it, on the site as built now: ``make bench``.
+"""Time from a slider's event to the end of the frame that shows it, on the site as built now.
 
-Prints median and 95th percentile for each page with a slider (the aim: 16 ms, one frame at 60 Hz). Needs what
-``make test`` installs.
+Median and 95th percentile for each page with a slider (the aim: 16 ms, one frame at 60 Hz). Needs what ``make test``
+installs.
 """
 
 import shutil
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from common import ROOT, Section, main
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tests.site_fixture import build_site, serve  # noqa: E402
+from tests.site_fixture import build_site, serve
 
 SLIDERS = {"snr": "#snr-magnitude", "tokens": "#tok-patch", "attention": "#att-layer"}
 READY = {"snr": "#snr-spectrum canvas", "tokens": "#tok-spectrum canvas", "attention": "#att-grid [aria-checked=true]"}
@@ -48,8 +45,14 @@ def repaint_times(page: Any, slider: str, steps: int) -> list[float]:
     return times
 
 
-def main() -> None:
+def measure() -> Section:
     """Build, serve on this machine, measure."""
+    section = Section(
+        "Repainting",
+        "Milliseconds of the page's main thread from a slider's event to the end of the frame that shows it, Chromium; "
+        "a frame at 60 Hz has 16 ms.",
+        ["page", "median", "95th percentile"],
+    )
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = build_site(ROOT / "results", Path(folder) / "site")
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium") or shutil.which("google-chrome"))
@@ -60,9 +63,10 @@ def main() -> None:
                 page.wait_for_selector(READY[name])
                 repaint_times(page, slider, 10)  # compiled by now
                 times = repaint_times(page, slider, 60)
-                print(f"{name}: median {np.median(times):.1f} ms, p95 {np.percentile(times, 95):.1f} ms")
+                section.rows.append([name, f"{np.median(times):.1f}", f"{np.percentile(times, 95):.1f}"])
         browser.close()
+    return section
 
 
 if __name__ == "__main__":
-    main()
+    main(measure)
