@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 import numpy as np
@@ -38,6 +38,7 @@ class EvaluationSet:
         levels: (n,) magnitudes, or None.
         level_bins: (label, lower edge, upper edge) of the magnitude bins.
         batch: what a synthetic set was simulated as.
+        brightness_only: metrics by brightness alone, not by class or label.
     """
 
     info: SetInfo
@@ -53,6 +54,7 @@ class EvaluationSet:
     z: np.ndarray | None = None
     id: list[str] | None = None
     batch: Batch | None = None
+    brightness_only: bool = False
     predicted: dict[str, np.ndarray] = field(default_factory=dict)
     sigma: dict[str, np.ndarray] = field(default_factory=dict)
     half95: dict[str, np.ndarray] = field(default_factory=dict)
@@ -86,7 +88,7 @@ def curve_set(simulator: Simulator, name: str, title: str, each: int) -> Evaluat
     bins = tuple((f"{m:g}", m - half, m + half) for m in CURVE_MAGNITUDES.tolist())
     lo, hi = CURVE_MAGNITUDES[[0, -1]]
     what = f"{each} at each of {len(CURVE_MAGNITUDES)} magnitudes from {lo:g} to {hi:g}"
-    return _of_batch(batch, simulator, name, title, what, bins)
+    return replace(_of_batch(batch, simulator, name, title, what, bins), brightness_only=True)
 
 
 def _of_batch(
@@ -186,12 +188,14 @@ def slices(evaluation: EvaluationSet) -> Iterator[tuple[str, str, float | None, 
     """(slice, label, lo, hi, mask) of each slice; bins include lo, and hi only in the last."""
     e = evaluation
     yield "all", "all", None, None, np.ones(len(e.logg), bool)
-    for name, (lo, hi) in CLASSES.items():
-        yield "class", name, None, None, (e.logg >= lo) & (e.logg < hi)
     if e.levels is not None:
         for i, (label, lo, hi) in enumerate(e.level_bins):
             last = i == len(e.level_bins) - 1
             yield "magnitude", label, lo, hi, (e.levels >= lo) & ((e.levels < hi) | (last & (e.levels == hi)))
+    if e.brightness_only:
+        return
+    for name, (lo, hi) in CLASSES.items():
+        yield "class", name, None, None, (e.logg >= lo) & (e.logg < hi)
     columns: dict[str, tuple[np.ndarray | None, tuple[float, ...]]] = {
         "snr": (e.snr if e.levels is None else None, SNR_EDGES),
         "teff": (e.teff, TEFF_EDGES),
