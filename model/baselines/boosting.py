@@ -18,6 +18,7 @@ from site_builder.contract.io import write_atomic
 
 COMPONENTS = 48
 BLOCKS = 128
+ROUNDS = 1500  # at most; stopped early on the validation set
 PARAMETERS = {
     "objective": "l2",
     "learning_rate": 0.08,
@@ -76,12 +77,11 @@ class Boosting:
         train = lgb.Dataset(np.concatenate(xs), np.concatenate(ys))
         truth = validation.labels[:, 1].contiguous().numpy()  # LightGBM takes no strided labels
         valid = train.create_valid(cls.features(validation.flux, scaler, components), truth)
-        rounds = 1500
-        with progress_bar("lightgbm", rounds) as show:
+        with progress_bar("lightgbm", ROUNDS) as show:
             booster = lgb.train(
                 {**PARAMETERS, "seed": seed, "num_threads": torch.get_num_threads()},
                 train,
-                rounds,
+                ROUNDS,
                 valid_sets=[valid],
                 callbacks=[
                     lgb.early_stopping(50, verbose=False),
