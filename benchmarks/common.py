@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,9 +31,11 @@ class Section:
         return "\n".join([*lines, *(["", self.note] if self.note else []), ""])
 
 
+@cache
 def threads() -> int:
-    """Use every core that this process may run on."""
-    n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """Use every core that this process may run on, or THREADS of them; the same number to the end."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    n = int(os.environ.get("THREADS", cores))
     torch.set_num_threads(n)
     return n
 
@@ -45,8 +48,8 @@ def machine() -> str:
         found = [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
         name = found[0] if found else name
     bf16 = " with AMX" if info.exists() and "amx_bf16" in info.read_text() else ""
-    cores = "1 core" if threads() == 1 else f"{threads()} cores"
-    return f"{name}{bf16}, {cores}, Python {platform.python_version()}, torch {torch.__version__}"
+    used = "1 thread" if threads() == 1 else f"{threads()} threads"
+    return f"{name}{bf16}, {used}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
 def best_times(things: dict[str, Callable[[], object]], seconds: float, least: int = 3) -> dict[str, float]:

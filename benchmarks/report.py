@@ -18,8 +18,8 @@ def main() -> None:
     parts = [
         "# How fast it is\n",
         "Written by `.venv/bin/python benchmarks/report.py --write`; `make bench` measures the same on your machine. "
-        "Everything in a table was measured in one run, on one machine; with one core, times are those of the "
-        "processor, so that other work does not count.\n",
+        "What a table compares was measured in one run, on one machine. All cores are used; with `THREADS=1` one is, "
+        "and times are those of the processor, so that other work on the machine does not count.\n",
         f"{datetime.datetime.now(datetime.UTC).date()}; {machine()}.\n",
     ]
     print("\n".join(parts))

@@ -14,7 +14,7 @@ def measure(seconds: float = 5) -> Section:
     section = Section(
         "Simulation",
         f"Spectra a second, with labels, interpolation, line spread, noise and normalisation; batches of {BATCH} on "
-        f"{cores} {'core' if cores == 1 else 'cores'}.",
+        f"{cores} {'thread' if cores == 1 else 'threads'}.",
         ["instrument", "pixels", "here", "published", "ratio", "ratio per thread"],
     )
     for name in ("pfs-mr", "lamost"):
