@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -199,9 +200,6 @@ class Trainer:
         self.net.to(self.place.device)
         self.model: nn.Module = net  # what a step calls; wrapped in ``run`` where there are several processes
         self.source: Simulator = moved(simulator, self.place.device)
-        self.teacher: Teacher | None = None
-        if config.targets == "posterior":
-            self.teacher = moved(Teacher(simulator), self.place.device)
         self.name = name
         self.path = folder / f"{name}.ckpt"
         self.log = folder / f"{name}.jsonl"
@@ -218,6 +216,11 @@ class Trainer:
         self.seconds = 0.0
         self.running = torch.zeros(2, device=self.place.device)  # loss summed, and steps, since the last validation
         self.history: list[dict[str, float]] = []
+
+    @cached_property
+    def teacher(self) -> Teacher | None:
+        """What posterior means come from; made when the first batch asks for it."""
+        return moved(Teacher(self.simulator), self.place.device) if self.config.targets == "posterior" else None
 
     def save(self) -> None:
         """Write the checkpoint."""
