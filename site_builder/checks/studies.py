@@ -53,7 +53,7 @@ def _pit(results: Results, run: RunResults, set_name: str, i: int, row: PitRow) 
         refuse(results, path, f"rows.{i}.counts", problem)
     true, predicted = np.asarray(table.logg)[mask], np.asarray(table.predicted[row.model])[mask]
     z = (true - predicted) / np.asarray(table.sigma[row.model])[mask]
-    again = np.bincount(np.searchsorted(normal_edges(len(row.counts)), z), minlength=len(row.counts))
+    again = np.bincount(np.searchsorted(normal_edges(len(row.counts)), z, side="right"), minlength=len(row.counts))
     off = np.abs(again - np.asarray(row.counts))
     if off.max() > PIT_EDGE:
         k = int(off.argmax())
