@@ -106,7 +106,7 @@ def test_the_posterior_is_calibrated_and_sampled_enough(pfs: Simulator, likeliho
     inside = (truth > found.quantiles[:, 0]) & (truth < found.quantiles[:, 3])
     assert inside.mean() == pytest.approx(0.95, abs=0.04)
     again = posterior(likelihood, batch.flux[:20], batch.level[:20], truth[:20])
-    np.testing.assert_array_equal(again.mean, found.mean[:20])
+    np.testing.assert_allclose(again.mean, found.mean[:20], atol=1e-3)  # sums of float32 depend on the batch
     parts = Posterior.join([found.take(np.arange(5)), found.take(np.arange(5, 9))])
     np.testing.assert_array_equal(parts.mean, found.mean[:9])
 
@@ -176,15 +176,17 @@ def test_the_teacher_is_the_posterior(pfs: Simulator, likelihood: Compressed) ->
     assert mean.shape == variance.shape == (20,)
 
 
-def test_template_fit_finds_noise_free_labels_between_library_points(pfs: Simulator) -> None:
+def test_template_fit_finds_labels_of_bright_stars_between_library_points(
+    pfs: Simulator, abundances: Abundances
+) -> None:
     template = Template(pfs, 2048)
     g = generator(0, "template")
     lo, hi = prior_box(pfs)
     labels = (lo + (hi - lo) * (0.1 + 0.8 * torch.rand(40, 3, generator=g))).float()
-    flux = pfs.instrument.normalise(pfs.grid.spectra(labels))
-    error = np.abs(template.predict(flux, torch.full((40,), 20.0)) - labels[:, 1].numpy())
-    assert np.median(error) < 0.01
-    assert error.max() < 0.3
+    batch = pfs.observe(labels, torch.full((40,), 18.0), g)
+    error = np.abs(template.predict(batch.flux, batch.level) - labels[:, 1].numpy())
+    three, _ = crlb(pfs, abundances, labels, batch.level)
+    assert np.median(error / three) < 1.5  # as good as the bound lets an unbiased estimator be
     assert "2048" in template.description
 
 
