@@ -26,7 +26,8 @@ def watch(page: Any, address: str) -> list[str]:
     bad: list[str] = []
     page.on("pageerror", lambda e: bad.append(f"error {e}"))
     page.on("console", lambda m: m.type in ("error", "warning") and bad.append(f"{m.type} {m.text}"))
-    page.on("requestfailed", lambda r: bad.append(f"failed {r.url}"))
+    # leaving a page ends its request for the icon; that is no failure of the site
+    page.on("requestfailed", lambda r: r.failure == "net::ERR_ABORTED" or bad.append(f"failed {r.url} {r.failure}"))
     page.on("response", lambda r: r.status >= 400 and bad.append(f"{r.status} {r.url}"))
     page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or bad.append(f"foreign {r.url}"))
     return bad
