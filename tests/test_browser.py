@@ -26,8 +26,13 @@ def watch(page: Any, address: str) -> list[str]:
     bad: list[str] = []
     page.on("pageerror", lambda e: bad.append(f"error {e}"))
     page.on("console", lambda m: m.type in ("error", "warning") and bad.append(f"{m.type} {m.text}"))
-    # leaving a page ends its request for the icon; that is no failure of the site
-    page.on("requestfailed", lambda r: r.failure == "net::ERR_ABORTED" or bad.append(f"failed {r.url} {r.failure}"))
+
+    def failed(request: Any) -> None:
+        # leaving a page ends its request for the icon; that is no failure of the site
+        if not (request.url.endswith("/favicon.svg") and request.failure == "net::ERR_ABORTED"):
+            bad.append(f"failed {request.url}")
+
+    page.on("requestfailed", failed)
     page.on("response", lambda r: r.status >= 400 and bad.append(f"{r.status} {r.url}"))
     page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or bad.append(f"foreign {r.url}"))
     return bad
