@@ -1,6 +1,6 @@
 """The charts of the site without JavaScript: matplotlib drawings of ``series``."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -36,6 +36,23 @@ def line_style(family: str) -> dict[str, Any]:
 Extra = Callable[[Any, bool], list[labels.End]]  # draws into the axes, gives the names of its lines
 
 
+def model_lines(ax: Any, series: Sequence[s.Line], narrow: bool) -> None:
+    """One line with intervals for each model, SpecViT's strongest and on top."""
+    for one in reversed(series):
+        lead = one.model.family == "specvit"
+        ax.errorbar(
+            one.x,
+            one.y,
+            yerr=[one.below, one.above],
+            capsize=0,
+            elinewidth=1.2,
+            markersize=(7 if lead else 5.5) - narrow,
+            linewidth=2.4 if lead else 1.5,
+            zorder=4 if lead else 3,
+            **line_style(one.model.family),
+        )
+
+
 def curves(
     run: RunResults,
     set_name: str,
@@ -51,19 +68,7 @@ def curves(
 
     def draw(figure: Any, narrow: bool) -> None:
         ax = figure.add_subplot()
-        for one in reversed(all_series):
-            lead = one.model.family == "specvit"
-            ax.errorbar(
-                one.x,
-                one.y,
-                yerr=[one.below, one.above],
-                capsize=0,
-                elinewidth=1.2,
-                markersize=(7 if lead else 5.5) - narrow,
-                linewidth=2.4 if lead else 1.5,
-                zorder=4 if lead else 3,
-                **line_style(one.model.family),
-            )
+        model_lines(ax, all_series, narrow)
         low = min(min(one.y) for one in all_series)
         ax.set_ylim(min(0.0, max(low - 0.05, -0.6)) if metric == "r2" else 0, 1.0 if metric == "r2" else None)
         brightness_axis(ax, rows, slice_name, narrow)

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Any
 
-from site_builder.contract.schema import ModelInfo
 from site_builder.design import FAMILIES, LIMITS, paint
 from site_builder.figures import charts, labels
 from site_builder.figures import series as s
@@ -103,18 +102,7 @@ def traces(run: RunResults, set_name: str) -> list[Any]:
     return out
 
 
-@dataclass(frozen=True)
-class GapSeries:
-    """Distance of one model to the Bayes limit against magnitude."""
-
-    model: ModelInfo
-    x: list[float]
-    y: list[float]
-    below: list[float]
-    above: list[float]
-
-
-def gap_series(run: RunResults, set_name: str) -> list[GapSeries]:
+def gap_series(run: RunResults, set_name: str) -> list[s.Line]:
     """R2 that each model leaves, in the order of the run file (the mean is left out)."""
     out = []
     for model in run.run.models:
@@ -124,11 +112,11 @@ def gap_series(run: RunResults, set_name: str) -> list[GapSeries]:
         values = [(g.value.number, g.lo.number, g.hi.number) for _, g in pairs]
         x = [_centre(one) for one, _ in pairs]
         y, below, above = [v for v, _, _ in values], [v - lo for v, lo, _ in values], [hi - v for v, _, hi in values]
-        out.append(GapSeries(model, x, y, below, above))
+        out.append(s.Line(model, x, y, below, above))
     return out
 
 
-def _top(series: list[GapSeries]) -> float:
+def _top(series: list[s.Line]) -> float:
     """Upper end of the axis: room for the closest three; those far off leave the picture."""
     peaks = sorted(max(v + a for v, a in zip(one.y, one.above, strict=True)) for one in series)
     return max(0.05, 1.15 * peaks[min(2, len(peaks) - 1)])
@@ -144,19 +132,7 @@ def gaps(run: RunResults, set_name: str, x_label: str) -> Draw:
         x = [_centre(one) for one in found]
         ax.fill_between(x, [-e for e in errors], errors, color=paint("ink-3"), alpha=0.25, linewidth=0)
         ax.plot([x[0], x[-1]], [0, 0], color=paint("bayes"), linewidth=3, solid_capstyle="round")
-        for one in reversed(series):
-            lead = one.model.family == "specvit"
-            ax.errorbar(
-                one.x,
-                one.y,
-                yerr=[one.below, one.above],
-                capsize=0,
-                elinewidth=1.1,
-                markersize=(7 if lead else 5.5) - narrow,
-                linewidth=2.4 if lead else 1.4,
-                zorder=4 if lead else 3,
-                **charts.line_style(one.model.family),
-            )
+        charts.model_lines(ax, series, narrow)
         top = _top(series)
         ax.set_ylim(top, -0.12 * top)
         charts.brightness_axis(ax, s.bins(run, set_name, "magnitude"), "magnitude", narrow)

@@ -12,14 +12,20 @@ CLASS_EDGES = {"giant": (-np.inf, 2.5), "subgiant": (2.5, 3.5), "dwarf": (3.5, n
 
 
 @dataclass(frozen=True)
-class Series:
-    """One model's curve: x, value, distances to the interval's ends, stars per point, text per point."""
+class Line:
+    """One model's curve: x, value, distances to the interval's ends."""
 
     model: ModelInfo
     x: list[float]
     y: list[float]
     below: list[float]
     above: list[float]
+
+
+@dataclass(frozen=True)
+class Series(Line):
+    """A curve with the stars and the text of each point."""
+
     n: list[int]
     label: list[str]
 
