@@ -6,6 +6,7 @@ every cut leaves.
 """
 
 from dataclasses import dataclass, field, fields
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,7 @@ class ObservedSpectra:
         """The stars that ``keep`` (mask or indices) selects; ``cut`` names it in the report."""
         shared = {"wave", "instrument", "resolution", "report"}
         rows = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in shared}
-        taken = {name: None if value is None else value[keep] for name, value in rows.items()}
+        taken: dict[str, Any] = {name: None if value is None else value[keep] for name, value in rows.items()}
         report = dict(self.report) | ({} if cut is None else {cut: len(taken["logg"])})
         return ObservedSpectra(
             wave=self.wave, instrument=self.instrument, resolution=self.resolution, report=report, **taken

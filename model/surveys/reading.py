@@ -1,0 +1,196 @@
+"""What every reader shares: opening FITS files, taking HDUs and columns, and the checks on what they hold."""
+
+import re
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
+
+from model.surveys import VALID
+from site_builder.contract import BadInput
+
+C_KMS = 299_792.458
+# what a damaged file makes astropy, numpy and zlib raise
+DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error)
+GZIP = b"\x1f\x8b"
+
+
+@contextmanager
+def open_fits(path: Path) -> Iterator[fits.HDUList]:
+    """A FITS file (gzipped or not), with the headers of all its HDUs read and its length checked.
+
+    Raises:
+        BadInput: the file is missing, no FITS file, or shorter than its headers say.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is not there; give the path of a FITS file.")
+    with path.open("rb") as handle, warnings.catch_warnings():
+        packed = handle.read(2) == GZIP
+        handle.seek(0)
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
+        try:
+            hdus = fits.open(handle, memmap=False, lazy_load_hdus=False)
+            ends = [info["datLoc"] + info["datSpan"] for hdu in hdus if (info := hdu.fileinfo()) is not None]
+        except (*DAMAGE, AstropyUserWarning) as error:
+            raise BadInput(f"{path} cannot be read as FITS ({_reason(error)}); fetch the file again.") from None
+        with hdus:
+            if not packed and ends and max(ends) > path.stat().st_size:
+                raise BadInput(f"{path} is truncated: its headers announce more data than it has; fetch it again.")
+            yield hdus
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return f"{text.splitlines()[0]:.100}".rstrip(".")
+
+
+def names(hdus: fits.HDUList) -> list[str]:
+    """Names of all HDUs, in order."""
+    return [h.name for h in hdus]
+
+
+def image(hdus: fits.HDUList, path: Path, name: str | int) -> np.ndarray:
+    """Data of an image HDU as a native array.
+
+    Raises:
+        BadInput: there is no such HDU, or it holds no readable image.
+    """
+    data = _data(hdus, path, name)
+    if data is None or data.dtype.names is not None:
+        raise BadInput(f"{path}: HDU {name} holds no image; give a file in the survey's own layout.")
+    return native(data)
+
+
+def table(hdus: fits.HDUList, path: Path, name: str | int) -> fits.FITS_rec:
+    """Data of a binary-table HDU.
+
+    Raises:
+        BadInput: there is no such HDU, or it holds no readable table.
+    """
+    data = _data(hdus, path, name)
+    if data is None or data.dtype.names is None:
+        raise BadInput(f"{path}: HDU {name} holds no table; give a file in the survey's own layout.")
+    return data
+
+
+def _data(hdus: fits.HDUList, path: Path, name: str | int) -> Any:
+    try:
+        hdu = hdus[name]
+    except (KeyError, IndexError):
+        have = ", ".join(n or "unnamed" for n in names(hdus))
+        raise BadInput(f"{path}: HDU {name} is missing (there are {have}); give a file in its own layout.") from None
+    try:
+        return hdu.data
+    except DAMAGE as error:
+        raise BadInput(f"{path}: HDU {name} is damaged ({_reason(error)}); fetch the file again.") from None
+
+
+def column(data: fits.FITS_rec, path: Path, *wanted: str) -> np.ndarray:
+    """The first column of ``data`` that has one of the names ``wanted`` (any case), as a native array.
+
+    Raises:
+        BadInput: none is there.
+    """
+    found = optional(data, *wanted)
+    if found is None:
+        raise BadInput(f"{path}: field {wanted[0]} is missing; give a file with the survey's own columns.")
+    return found
+
+
+def optional(data: fits.FITS_rec, *wanted: str) -> np.ndarray | None:
+    """``column``, or None where there is none."""
+    have = {n.lower(): n for n in data.dtype.names or ()}
+    name = next((have[w.lower()] for w in wanted if w.lower() in have), None)
+    return None if name is None else native(np.asarray(data[name]))
+
+
+def text(values: np.ndarray) -> np.ndarray:
+    """Strings of a FITS column, stripped."""
+    return np.char.strip(np.asarray(values).astype(str))
+
+
+def native(values: np.ndarray) -> np.ndarray:
+    """A copy-free view where possible, else a copy, in the byte order of the machine."""
+    values = np.asarray(values)
+    return values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+
+
+def rising(path: Path, field: str, wave: np.ndarray) -> np.ndarray:
+    """``wave`` (n,) as float64, checked to be finite, positive and increasing.
+
+    Raises:
+        BadInput: it is not.
+    """
+    wave = np.asarray(wave, np.float64)
+    if wave.ndim != 1 or len(wave) < 2 or not np.isfinite(wave).all():
+        raise BadInput(f"{path}: field {field} is no wavelength axis of finite numbers; give one number a pixel.")
+    if wave[0] <= 0 or (np.diff(wave) <= 0).any():
+        raise BadInput(f"{path}: field {field} does not rise from pixel to pixel; sort the pixels by wavelength.")
+    return wave
+
+
+def ordered(path: Path, field: str, wave: np.ndarray, *rows: np.ndarray) -> tuple[np.ndarray, ...]:
+    """``wave`` and ``rows`` (..., n), turned round where the axis falls throughout, then checked by ``rising``."""
+    wave = np.asarray(wave, np.float64)
+    if wave.ndim == 1 and len(wave) > 1 and np.all(np.diff(wave) < 0):
+        wave, rows = wave[::-1], tuple(r[..., ::-1] for r in rows)
+    return rising(path, field, wave), *rows
+
+
+def clean(flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    """Flux and ivar (any shape): both finite, and ivar 0 where there is no data or ``mask`` (bool) is set."""
+    good = np.isfinite(flux) & np.isfinite(ivar) & (ivar > 0)
+    if mask is not None:
+        good &= ~mask
+    return np.where(np.isfinite(flux), flux, 0), np.where(good, ivar, 0)
+
+
+def weighted(path: Path, ivar: np.ndarray) -> np.ndarray:
+    """(N,) bool: spectra (N, pixels) that have a pixel with weight.
+
+    Raises:
+        BadInput: there are spectra, and none has one.
+    """
+    some = np.asarray((ivar > 0).any(axis=-1))
+    if some.size and not some.any():
+        raise BadInput(f"{path}: field ivar is zero or not finite throughout; give spectra with their errors.")
+    return some
+
+
+def label(name: str, values: np.ndarray) -> np.ndarray:
+    """Labels ``name`` (teff, logg or mh) as float64, NaN where no star can have them (as -9999)."""
+    low, high = VALID[name]
+    values = np.asarray(values, np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where((values > low) & (values < high), values, np.nan)
+
+
+def error(values: np.ndarray) -> np.ndarray:
+    """Errors of labels as float64, NaN where they are not positive (as -9999)."""
+    values = np.asarray(values, np.float64)
+    with np.errstate(invalid="ignore"):
+        return np.where(values > 0, values, np.nan)
+
+
+def is_air(header: fits.Header) -> bool:
+    """Whether a header says that wavelengths are in air.
+
+    Keywords: AIRORVAC (IRAF, STELIB: "air"/"vac"), VACUUM (SDSS: T/F), CTYPE1 (FITS Paper III, Greisen et al. 2006,
+    A&A 446, 747: AWAV is air, WAVE vacuum), and a TUNIT/CUNIT that says "air".
+    """
+    said = str(header.get("AIRORVAC", "")).strip().lower()
+    if said:
+        return said.startswith("air")
+    if "VACUUM" in header:
+        return not bool(header["VACUUM"])
+    if str(header.get("CTYPE1", "")).strip().upper().startswith("AWAV"):
+        return True
+    units = [str(v) for k, v in header.items() if re.fullmatch(r"(TUNIT|CUNIT)\d+", k)]
+    return any(re.search(r"\bair\b", u, re.IGNORECASE) for u in units)
