@@ -16,6 +16,7 @@ from model import studies
 from model.config import RunConfig, from_file, run_config
 from model.evaluate import CURVE_MAGNITUDES
 from model.export import check_results_folder, export
+from model.fetch.commands import Fetch
 from model.instruments import lamost_axis
 from model.limit_table import print_limits
 from model.parallel import processes
@@ -277,6 +278,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "export": Export,
     "predict": Predict,
     "simulate": Simulate,
+    "fetch": Fetch,
     "limits": Limits,
     "study": Study,
     "lamost-noise": LamostNoise,
