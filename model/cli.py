@@ -257,6 +257,40 @@ class Simulate:
 
 
 @dataclass
+class Ingest:
+    """Survey files into shards of Parquet that a training streams; continues where an earlier call stopped."""
+
+    inputs: tyro.conf.Positional[tuple[Path, ...]]
+    """survey files, or folders that hold them at any depth"""
+    out: Path
+    """folder of the shards; one that all workers see"""
+    survey: Literal["desi"] = "desi"
+    """whose files they are"""
+    catalogue: Path | None = None
+    """file with the labels (desi: mwsall, rvtab, sptab or redrock), joined by identifier"""
+    workers: int = 2
+    """processes on this machine; 0: none beside this one"""
+    scheduler: str | None = None
+    """address of a dask scheduler, whose workers are used instead"""
+    shard_size: int = 2000
+    """largest number of spectra in a shard; a shard never holds more than one file"""
+    unlabelled: bool = False
+    """keep spectra without valid labels, too"""
+    repeats: Literal["keep", "drop"] = "keep"
+    """an object that several files have: keep each spectrum, or that of the first file alone"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        from model.ingest import run, sources  # dask takes half a second to import, which no other command needs
+
+        source = sources.get(self.survey)
+        options = run.Options(
+            self.out, self.catalogue, self.workers, self.scheduler, self.shard_size, self.unlabelled, self.repeats
+        )
+        run.ingest(sources.find(list(self.inputs), source), source, options)
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -281,6 +315,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "fetch": Fetch,
     "limits": Limits,
     "study": Study,
+    "ingest": Ingest,
     "lamost-noise": LamostNoise,
 }
 
