@@ -24,7 +24,8 @@ from site_builder.contract import BadInput
 T = TypeVar("T")
 
 USER_AGENT = "SpecViT-fetch/0.1 (python -m model fetch; stellar spectra for research)"
-CHUNK = 1 << 20  # bytes
+PIECE = 1 << 16  # bytes that are written at once; at most so many are lost when a connection is cut
+GAIN = 1 << 20  # bytes after which a server counts as one that works
 AGAIN = frozenset({408, 425, 429, 500, 502, 503, 504})
 PROBLEMS = (requests.RequestException, urllib3.exceptions.HTTPError, ConnectionError, TimeoutError)
 
@@ -76,7 +77,7 @@ class Manners:
                 return attempt()
             except _TryAgain as problem:
                 now = gained()
-                failed = 1 if now >= before + CHUNK else failed + 1
+                failed = 1 if now >= before + GAIN else failed + 1
                 before = now
                 if failed >= self.tries:
                     raise FetchError(f"{problem} ({failed} attempts)", unreachable=problem.unreachable) from None
@@ -258,7 +259,7 @@ class ResumingDownloader:
         done = start
         with self.part.open(mode) as handle:
             self.progress(done, total)
-            for piece in response.raw.stream(CHUNK, decode_content=False):
+            for piece in response.raw.stream(PIECE, decode_content=False):
                 handle.write(piece)
                 done += len(piece)
                 self.progress(done, total)
