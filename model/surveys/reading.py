@@ -3,16 +3,18 @@
 import re
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 from astropy.utils.exceptions import AstropyUserWarning
 
-from model.surveys import VALID
+from model.resample import vacuum_from_air
+from model.surveys import LABELS, VALID, ObservedSpectra
 from site_builder.contract import BadInput
 
 C_KMS = 299_792.458
@@ -92,7 +94,7 @@ def _data(hdus: fits.HDUList, path: Path, name: str | int) -> Any:
         raise BadInput(f"{path}: HDU {name} is damaged ({_reason(error)}); fetch the file again.") from None
 
 
-def column(data: fits.FITS_rec, path: Path, *wanted: str) -> np.ndarray:
+def column(data: np.ndarray, path: Path, *wanted: str) -> np.ndarray:
     """The first column of ``data`` that has one of the names ``wanted`` (any case), as a native array.
 
     Raises:
@@ -104,11 +106,85 @@ def column(data: fits.FITS_rec, path: Path, *wanted: str) -> np.ndarray:
     return found
 
 
-def optional(data: fits.FITS_rec, *wanted: str) -> np.ndarray | None:
+def optional(data: np.ndarray, *wanted: str) -> np.ndarray | None:
     """``column``, or None where there is none."""
     have = {n.lower(): n for n in data.dtype.names or ()}
     name = next((have[w.lower()] for w in wanted if w.lower() in have), None)
     return None if name is None else native(np.asarray(data[name]))
+
+
+def catalogue(path: Path) -> np.ndarray:
+    """Rows of a catalogue: the first binary table of a FITS file, or a text table (CSV or with another delimiter).
+
+    Raises:
+        BadInput: the file is missing, damaged or holds no table.
+    """
+    if not path.is_file():
+        raise BadInput(f"{path} is not there; give the path of a catalogue.")
+    if re.search(r"\.(fits?|fit)(\.gz)?$", path.name, re.IGNORECASE):
+        with open_fits(path) as hdus:
+            number = next((i for i, h in enumerate(hdus) if isinstance(h, fits.BinTableHDU)), None)
+            if number is None:
+                raise BadInput(f"{path}: no HDU holds a table; give the survey's catalogue.")
+            return np.asarray(table(hdus, path, number))
+    try:
+        rows = Table.read(path, format="ascii").as_array()
+    except Exception as wrong:  # astropy raises many kinds on files that are something else
+        raise BadInput(f"{path} is no catalogue ({_reason(wrong)}); give a FITS or CSV table.") from None
+    return np.ma.filled(rows) if np.ma.isMaskedArray(rows) else rows
+
+
+def labels_from(
+    data: np.ndarray,
+    path: Path,
+    columns: Mapping[str, tuple[str, ...]],
+    errors: Mapping[str, tuple[str, ...]],
+    row: int,
+) -> dict[str, Any]:
+    """Labels and errors of one row of a catalogue, as the keyword arguments of ``one``.
+
+    Args:
+        columns, errors: for teff, logg and mh the names that their column may have; errors may lack.
+        row: -1: not in the catalogue, all NaN.
+    """
+    out = {}
+    for name in LABELS:
+        values, wrong = column(data, path, *columns[name]), optional(data, *errors[name])
+        out[name] = label(name, values[[row]] if row >= 0 else np.array([np.nan]))
+        out[f"{name}_err"] = error(wrong[[row]] if row >= 0 and wrong is not None else np.array([np.nan]))
+    return out
+
+
+def one(
+    path: Path, name: str, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, mask: np.ndarray | None,
+    *, z: float, instrument: str, resolution: float | None, air: bool = False, **labels: np.ndarray,
+) -> ObservedSpectra:  # fmt: skip
+    """One spectrum as ``ObservedSpectra``: wavelengths turned to rise and into vacuum, pixels without data weighed 0.
+
+    Args:
+        name: its identifier.
+        wave: (n,) Angstrom, rising or falling throughout.
+        flux, ivar: (n,).
+        mask: (n,) bool, True where bad.
+        z: 0 where it is not a finite number.
+        air: wavelengths are in standard air.
+        labels: teff, logg, mh, teff_err, ...: (1,); missing ones are NaN.
+
+    Raises:
+        BadInput: the axis does not rise, or no pixel has weight.
+    """
+    if not np.shape(wave) == np.shape(flux) == np.shape(ivar):
+        raise BadInput(f"{path}: fields wave, flux and ivar differ in length; fetch the file again.")
+    bad = np.zeros(len(wave), bool) if mask is None else mask
+    wave, flux, ivar, bad = ordered(path, "wave", wave, flux, ivar, bad)
+    flux, ivar = clean(flux, ivar, bad)
+    weighted(path, ivar[None])
+    found = {k: labels.get(k, np.array([np.nan])) for k in (*LABELS, *(f"{n}_err" for n in LABELS))}
+    return ObservedSpectra(
+        id=np.array([name]), wave=vacuum_from_air(wave) if air else wave, flux=flux[None], ivar=ivar[None],
+        mask=None if mask is None else bad[None], z=np.array([z if np.isfinite(z) else 0.0]),
+        instrument=instrument, resolution=resolution, report={"spectra in the file": 1}, **found,
+    )  # fmt: skip
 
 
 def text(values: np.ndarray) -> np.ndarray:
