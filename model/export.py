@@ -252,8 +252,9 @@ class RunExport:
         """The limits of a synthetic set with magnitudes, and how well the networks' intervals hold on any set."""
         name = e.info.name
         method = (
-            f"sigma and half95 are the 68.27 % and 95 % quantiles of the error in {Scaler.KNOTS} groups of equal "
-            f"predicted sigma, measured on {self.config.training.calibration} spectra of a stream of their own"
+            "sigma is the 68.27 % quantile of the error given the last layer's input and the noise level (quantile "
+            f"regression); it and half95 are then corrected in {Scaler.KNOTS} groups of equal sigma, all measured on "
+            f"{self.config.training.calibration} spectra of a stream of their own"
         )
         self.write(
             f"{base}/calibration.{name}.json",

@@ -21,13 +21,14 @@ import torch.nn.functional as F
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from torch import Tensor, nn
 
+from model.calibration import calibrate
 from model.checkpoint import load_checkpoint, load_state, remove_leftovers, save_checkpoint
 from model.distill import Teacher
 from model.metrics import r2
 from model.parallel import Place, here, moved
 from model.simulator import Batch, Simulator, generator
 from model.throughput import Meter
-from model.vit import Network, Scaler, interval_factor
+from model.vit import Network
 from site_builder.contract import BadInput
 from site_builder.contract.schema import Curve
 
@@ -135,34 +136,6 @@ def validate(net: Network, validation: Batch, config: TrainConfig) -> dict[str, 
         "val_r2": r2(truth.numpy(), logg.numpy()),
         "val_mae": float((logg - truth).abs().mean()),
     }
-
-
-@torch.no_grad()
-def calibrate(net: Network, simulator: Simulator, n: int) -> None:
-    """Measure what the stated sigma is worth on n spectra of the stream "calibration" (conformal prediction).
-
-    In groups of equal sigma, the 68.27 % quantile of |error| / sigma turns sigma into half of an interval that
-    holds that share of the truths, whatever the shape of the errors; the same again for 95 %. Grouping by sigma
-    keeps both shares right at every brightness (Vovk 2012, arXiv 1209.2673: conditional, or Mondrian, validity).
-    """
-    scaler = net.scaler
-    fresh = Scaler(1).calibration
-    errors, sigmas = [], []
-    scaler.calibration.copy_(fresh)
-    for i in range(0, n, 2000):
-        batch = simulator.batch(min(2000, n - i), 0, "calibration", i, jitter=True)
-        logg, sigma = predict(net, batch.flux)
-        errors.append((logg - batch.labels[:, 1]).abs())
-        sigmas.append(sigma)
-    error, sigma = torch.cat(errors), torch.cat(sigmas)
-    for which, share in enumerate((0.682689, 0.95)):
-        groups = sigma.argsort().tensor_split(Scaler.KNOTS)
-        knots = torch.stack([sigma[g].log().median() for g in groups])
-        factors = torch.stack([(error[g] / sigma[g]).quantile(share).log() for g in groups])
-        # equal sigmas would make equal knots; keep them apart
-        scaler.calibration[which] = torch.stack([knots + 1e-6 * torch.arange(len(knots)), factors])
-        if which == 0:
-            sigma = sigma * interval_factor(sigma, scaler.calibration[0].to(sigma.device))
 
 
 @contextmanager

@@ -53,8 +53,13 @@ class Scaler(nn.Module):
     """Input and output scales, stored with the weights so that a checkpoint is complete.
 
     Inputs: (flux - mean) / sigma per pixel, unused pixels 0. Outputs: log g = centre + scale * raw. Intervals are
-    calibrated on spectra of their own (``train.calibrate``): ``calibration`` holds knots of ln sigma and ln factors
-    at them, first from the network's sigma to half the 68 % interval, then from that to half the 95 % interval.
+    calibrated on spectra of their own (``train.calibrate``): ``spread`` is what is added to ln sigma for each
+    feature of a spectrum (``spread_features``), and ``calibration`` holds knots of ln sigma and ln factors at them,
+    first from that sigma to half the 68 % interval, then from that to half the 95 % interval.
+
+    Args:
+        n_pixels: pixels of a spectrum.
+        width: numbers that the last layer reads.
     """
 
     KNOTS = 16
@@ -63,14 +68,16 @@ class Scaler(nn.Module):
     sigma: Tensor
     used: Tensor
     label: Tensor
+    spread: Tensor
     calibration: Tensor
 
-    def __init__(self, n_pixels: int) -> None:
+    def __init__(self, n_pixels: int, width: int = 0) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(n_pixels))
         self.register_buffer("sigma", torch.ones(n_pixels))
         self.register_buffer("used", torch.ones(n_pixels))
         self.register_buffer("label", torch.tensor([0.0, 1.0]))
+        self.register_buffer("spread", torch.zeros(width + 3))
         knots = torch.linspace(-6, 2, self.KNOTS)
         one = torch.stack([knots, torch.zeros(self.KNOTS)])
         self.register_buffer("calibration", torch.stack([one, one + torch.tensor([[0.0], [math.log(1.959964)]])]))
@@ -88,6 +95,15 @@ class Scaler(nn.Module):
     def half95(self, sigma: Tensor) -> Tensor:
         """Half the 95 % interval (B,) in dex where half the 68 % interval is sigma (B,)."""
         return sigma * interval_factor(sigma, self.calibration[1])
+
+    def spread_features(self, pooled: Tensor, x: Tensor) -> Tensor:
+        """(B, width + 3): what the last layer reads (B, width), the noise level of the input x (B, pixels) and 1.
+
+        The noise is ln of the mean difference of pixels two apart. A network trained at all magnitudes need not
+        carry it to its last layer; without it the brightest spectra get intervals that are too wide.
+        """
+        noise = (x[:, 2:] - x[:, :-2]).abs().mean(1, keepdim=True).clamp_min(1e-6).log()
+        return torch.cat([pooled.float(), noise, noise**2, torch.ones_like(noise)], dim=1)
 
     def targets(self, logg: Tensor) -> Tensor:
         """Raw target of log g (B,)."""
@@ -107,6 +123,15 @@ class Network(nn.Module):
     """What the training loop, the evaluation and the export need of a network."""
 
     scaler: Scaler
+    head: nn.Linear
+
+    def read(self, pooled: Tensor, x: Tensor) -> Tensor:
+        """Raw (mean, log sigma) (B, 2) from what the last layer reads; sigma is spread outside training."""
+        raw: Tensor = self.head(pooled)
+        if self.training:
+            return raw
+        extra = self.scaler.spread_features(pooled, x) @ self.scaler.spread
+        return torch.stack([raw[:, 0], raw[:, 1] + extra], dim=1)
 
     def __call__(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
         """Raw (mean, log sigma) (B, 2) and named activations of normalised flux (B, pixels)."""
@@ -213,7 +238,7 @@ class SpecViT(Network):
     def __init__(self, config: VitConfig) -> None:
         super().__init__()
         self.config = c = config
-        self.scaler = Scaler(c.n_pixels)
+        self.scaler = Scaler(c.n_pixels, c.width)
         self.embedding = PatchEmbedding(c)
         self.cls = nn.Parameter(torch.zeros(1, 1, c.width)) if c.pool == "cls" else None
         position = torch.randn(1, c.n_patches + (c.pool == "cls"), c.width) * 0.02
@@ -246,7 +271,8 @@ class SpecViT(Network):
             explicit, ``pooled`` (B, width).
         """
         activations: dict[str, Any] = {}
-        x = activations["embedding"] = self.embedding(self.scaler.inputs(flux))
+        inputs = self.scaler.inputs(flux)
+        x = activations["embedding"] = self.embedding(inputs)
         if self.cls is not None:
             x = torch.cat([self.cls.expand(len(x), -1, -1).to(x.dtype), x], dim=1)
         if self.position is not None:
@@ -258,7 +284,7 @@ class SpecViT(Network):
                 activations[f"attention{i}"] = weights
         x = self.norm(x)
         pooled = activations["pooled"] = x[:, 0] if self.cls is not None else x.mean(1)
-        return self.head(pooled), activations
+        return self.read(pooled, inputs), activations
 
 
 def rollout(attention: list[Tensor], has_cls: bool) -> Tensor:

@@ -9,13 +9,14 @@ import pytest
 import torch
 
 from model.baselines.ridge import COMPONENTS, PRODUCTS, Ridge
+from model.calibration import calibrate
 from model.config import RunConfig, run_config
 from model.evaluate import CURVE_MAGNITUDES, curve_set, pit_rows, run_models, slices
 from model.pipeline import Pipeline, smaller
 from model.simulator import Simulator, generator
 from model.stress import conditions, stress
 from model.studies import RawInput, Study
-from model.train import calibrate, fit_scaler
+from model.train import fit_scaler
 from model.vit import SpecViT, VitConfig
 
 CUT = 400

@@ -24,7 +24,7 @@ class CNN(Network):
 
     def __init__(self, n_pixels: int) -> None:
         super().__init__()
-        self.scaler = Scaler(n_pixels)
+        self.scaler = Scaler(n_pixels, DENSE[1])
         one, two = FILTERS
         # a spectrum is an image of one row: only 2-D convolutions and pools keep channels last, which is fastest
         self.convolution1 = nn.Conv2d(1, one, (1, LENGTH))
@@ -49,10 +49,11 @@ class CNN(Network):
 
     def forward(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
         """Raw (mean, log sigma) (B, 2) of normalised flux (B, pixels); there is no attention to make explicit."""
-        x = self.scaler.inputs(flux)
-        parts = x.split(CHUNK) if x.device.type == "cpu" else (x,)
+        inputs = self.scaler.inputs(flux)
+        parts = inputs.split(CHUNK) if inputs.device.type == "cpu" else (inputs,)
         x = torch.cat([self.features(part) for part in parts])
-        return self.head(F.relu(self.dense2(F.relu(self.dense1(x))))), {}
+        pooled = F.relu(self.dense2(F.relu(self.dense1(x))))
+        return self.read(pooled, inputs), {"pooled": pooled}
 
 
 def build(n_pixels: int, seed: int) -> CNN:

@@ -14,19 +14,20 @@ class MLP(Network):
 
     def __init__(self, n_pixels: int, hidden: tuple[int, ...] = (512, 256, 128)) -> None:
         super().__init__()
-        self.scaler = Scaler(n_pixels)
+        self.scaler = Scaler(n_pixels, hidden[-1])
         layers: list[nn.Module] = []
         for a, b in pairwise((n_pixels, *hidden)):
             layers += [nn.Linear(a, b), nn.GELU()]
-        self.layers = nn.Sequential(*layers, nn.Linear(hidden[-1], 2))
-        last = self.layers[-1]
-        assert isinstance(last, nn.Linear)
-        nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        self.layers = nn.Sequential(*layers)
+        self.head = nn.Linear(hidden[-1], 2)
+        nn.init.zeros_(self.head.weight)
+        nn.init.zeros_(self.head.bias)
 
     def forward(self, flux: Tensor, explicit: bool = False) -> tuple[Tensor, dict[str, Any]]:
         """Raw (mean, log sigma) (B, 2) of normalised flux (B, pixels); there is no attention to make explicit."""
-        return self.layers(self.scaler.inputs(flux)), {}
+        x = self.scaler.inputs(flux)
+        pooled = self.layers(x)
+        return self.read(pooled, x), {"pooled": pooled}
 
 
 def build(n_pixels: int, hidden: tuple[int, ...], seed: int) -> MLP:
