@@ -107,8 +107,16 @@ def ignore_range(handler: Handler, content: bytes) -> None:
 
 
 def another_byte(handler: Handler, content: bytes) -> None:
-    """Continue at byte 1, whatever was asked for."""
-    handler.reply(206, content[1:], Content_Range=f"bytes 1-{len(content) - 1}/{len(content)}")
+    """Continue at byte 1, whatever was asked for, with as many bytes as were."""
+    missing = len(content) - int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+    handler.reply(206, content[1 : 1 + missing], Content_Range=f"bytes 1-{missing}/{len(content)}")
+
+
+def only_a_piece(handler: Handler, content: bytes) -> None:
+    """Continue where it was asked for, and end before the file does, without a mistake in the protocol."""
+    start = int(handler.headers["Range"].removeprefix("bytes=").removesuffix("-"))
+    piece = content[start : start + 1000]
+    handler.reply(206, piece, Content_Range=f"bytes {start}-{start + len(piece) - 1}/{len(content)}")
 
 
 def silence(handler: Handler, content: bytes) -> None:
