@@ -383,6 +383,39 @@ def test_a_ledger_that_was_cut_costs_only_another_look(web: ArchiveServer, tmp_p
     assert len(web.asked("a.fits")) == 1
 
 
+def test_a_file_from_elsewhere_is_kept_if_it_is_whole(web: ArchiveServer, tmp_path: Path) -> None:
+    for name, content in (("a.fits", CONTENT), ("b.fits", CONTENT[:-1])):
+        web.add(name, CONTENT)
+        (tmp_path / name).write_bytes(content)
+    summary = take(tmp_path, Waits(), web.url + "a.fits", web.url + "b.fits")
+    assert (summary.there, summary.taken) == (1, 1)
+    assert (tmp_path / "b.fits").read_bytes() == CONTENT
+    assert web.asked("a.fits") == []
+
+
+def test_stopped_by_hand(
+    web: ArchiveServer, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C while the hash is computed costs nothing: the next call needs no byte of the file."""
+    url = web.add(COADD, CONTENT)
+    web.add_hashes(DESI_HASHES, COADD)
+    command = ("desi", "--healpix", 10813, "--products", "coadd", "--mirror", web.url, "--out", tmp_path)
+
+    def stop(*args: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pooch.core.hash_matches", stop)
+        with pytest.raises(SystemExit) as stopped:
+            run(capsys, *command)
+    assert stopped.value.code == 130
+    assert "give the command again" in capsys.readouterr().err
+    assert len(web.asked(COADD)) == 1, url
+    assert run(capsys, *command)[0] == 0
+    assert (tmp_path / "desi" / COADD).read_bytes() == CONTENT
+    assert len(web.asked(COADD)) == 1
+
+
 def test_pooch_may_ask_whether_a_file_is_there(web: ArchiveServer, tmp_path: Path) -> None:
     with new_session() as session:
         downloader = ResumingDownloader(tmp_path / "a.part", session, Waits().manners())

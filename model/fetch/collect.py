@@ -170,6 +170,10 @@ class Collector:
         self, remote: Remote, target: Path, known: str | None, show: Callable[[str, int, int | None], None]
     ) -> bool:
         """Whether the file was downloaded; a wrong hash is one more reason to try again, from the beginning."""
+        if known is None and target.is_file():  # from elsewhere: is it whole?
+            announced = remote_size(remote.url, self.session, self.manners)
+            if announced is not None and announced != target.stat().st_size:
+                target.unlink()
         if pooch.core.download_action(target, known)[0] == "fetch":
             return False
         downloader = ResumingDownloader(

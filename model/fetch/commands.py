@@ -1,5 +1,6 @@
 """``python -m model fetch SURVEY``: options of each survey."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -39,7 +40,11 @@ class _Common:
         if self.dry_run:
             print("\n".join(collector.plan(files)))
             return
-        summary = collector.take(files)
+        try:
+            summary = collector.take(files)
+        except KeyboardInterrupt:
+            print(f"stopped; give the command again to go on with what is in {self.out}", file=sys.stderr)
+            raise SystemExit(130) from None
         print(f"{source.title}: {summary.sentence()}; in {self.out / source.name}")
         print(f"Licence: {source.licence}. Credit: {source.credit}. Documentation: {source.documentation}")
         if summary.failed:
