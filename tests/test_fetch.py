@@ -4,6 +4,8 @@ import email.utils
 import gzip
 import hashlib
 import json
+import re
+import shlex
 import socket
 import time
 from collections.abc import Iterator
@@ -612,6 +614,19 @@ def test_what_cannot_be_meant(
     assert err.startswith("error: ")
     assert words in err
     assert err.count("\n") == 1
+
+
+def test_commands_of_the_document_exist() -> None:
+    """Each ``python -m model`` of docs/desi.md is understood, and chooses something if it is a fetch."""
+    text = (Path(__file__).parent.parent / "docs/desi.md").read_text()
+    blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
+    commands = [shlex.split(line, comments=True) for line in blocks.splitlines() if "-m model" in line]
+    assert {c[3] for c in commands} >= {"fetch", "ingest", "run"}
+    for command in commands:
+        parsed = cli.tyro.extras.subcommand_cli_from_dict(cli.COMMANDS, args=command[3:])
+        if command[3] == "fetch" and not {"--all", "--richest"} & set(command):
+            assert urls(*command[4:])
+        assert callable(parsed.run)
 
 
 def test_every_archive_says_whose_it_is() -> None:
