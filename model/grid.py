@@ -5,7 +5,9 @@ times the nodes. The weights of the three axes multiply: B spectra are a (B, nod
 (nodes, pixels) node matrix, and the derivative of the weights gives the exact Jacobian.
 """
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -17,6 +19,11 @@ from site_builder.contract import BadInput
 
 AXES = ("teff", "logg", "mh")
 OPTICAL = "ts_c3k_optical_grid_R20000.npz"
+OPTICAL_RESOLUTION = 20_000.0
+CHOICE = "SPECVIT_GRID"
+# vacuum Angstrom: what the instruments need of a grid, line-spread functions included
+NEEDED = (7090.0, 8864.0)
+FINEST = 5000.0  # lambda / FWHM of the instrument that needs most
 
 
 class SplineAxis:
@@ -59,11 +66,13 @@ class SpectralGrid:
         wave: (pixels,) vacuum Angstrom.
         nodes: (n_teff * n_logg * n_mh, pixels) float32 flux of each node.
         axes: one ``SplineAxis`` each for teff [K], logg [dex] and mh [dex].
+        resolution: lambda / FWHM of the node spectra.
     """
 
     wave: np.ndarray
     nodes: Tensor
     axes: tuple[SplineAxis, SplineAxis, SplineAxis]
+    resolution: float = OPTICAL_RESOLUTION
 
     @classmethod
     def from_arrays(cls, wave: np.ndarray, flux: np.ndarray, axes: list[np.ndarray]) -> "SpectralGrid":
@@ -96,13 +105,63 @@ class SpectralGrid:
 
 
 def load_optical() -> SpectralGrid:
-    """The embedded optical grid (R = 20 000, 7088-8866 A): surface flux = normalised flux x continuum.
+    """The optical grid that everything runs on: surface flux = normalised flux x continuum.
+
+    It is the embedded one (R = 20 000, 7088-8866 A), or what the environment variable SPECVIT_GRID names: a folder
+    of BOSZ spectra, or an npz file (of ``model.surveys.bosz.save``, or in the layout of the embedded grid).
 
     Raises:
-        BadInput: the file is damaged, a field is missing or a node is not filled.
+        BadInput: the file is damaged, a field is missing, a node is not filled, or SPECVIT_GRID does not cover the
+            band.
     """
+    chosen = os.environ.get(CHOICE)
+    if chosen:
+        return load_chosen(Path(chosen))
     arrays = data.load(OPTICAL)
     return from_npz_arrays(arrays, str(data.DATA / OPTICAL))
+
+
+def load_chosen(path: Path) -> SpectralGrid:
+    """The grid of a folder of BOSZ spectra or of an npz file, checked to cover the band of the instruments.
+
+    Raises:
+        BadInput: it cannot be read, or covers too little.
+    """
+    if path.is_dir():
+        from model.surveys import bosz  # it builds grids, so it imports this module
+
+        made = bosz.grid(path)
+    else:
+        arrays = data.read_npz(path)
+        made = from_plain_arrays(arrays, str(path)) if "flux" in arrays else from_npz_arrays(arrays, str(path))
+    if made.wave[0] > NEEDED[0] or made.wave[-1] < NEEDED[1]:
+        raise BadInput(
+            f"{CHOICE}: {path} covers {made.wave[0]:.0f}-{made.wave[-1]:.0f} A, but the instruments need "
+            f"{NEEDED[0]:.0f}-{NEEDED[1]:.0f} A; give a wider grid."
+        )
+    if made.resolution <= FINEST:
+        raise BadInput(
+            f"{CHOICE}: {path} has lambda / FWHM {made.resolution:g}, but the instruments need more than {FINEST:g}; "
+            "give spectra of higher resolution."
+        )
+    return made
+
+
+def from_plain_arrays(arrays: dict[str, np.ndarray], name: str) -> SpectralGrid:
+    """Grid from wave_vac, flux (teff, logg, mh, pixels), the three axes and R (lambda / FWHM).
+
+    Raises:
+        BadInput: a field is missing, or shapes disagree.
+    """
+    missing = [k for k in ("wave_vac", "flux", "R", *AXES) if k not in arrays]
+    if missing:
+        raise BadInput(f"{name}: field {missing[0]} is missing; write the grid with model.surveys.bosz.save.")
+    shape = tuple(len(arrays[a]) for a in AXES)
+    if arrays["flux"].shape != (*shape, len(arrays["wave_vac"])):
+        raise BadInput(f"{name}: field flux does not have the shape of the axes; write the grid again.")
+    made = SpectralGrid.from_arrays(arrays["wave_vac"], arrays["flux"], [arrays[a].astype(np.float64) for a in AXES])
+    made.resolution = float(arrays["R"])
+    return made
 
 
 def from_npz_arrays(arrays: dict[str, np.ndarray], name: str) -> SpectralGrid:
@@ -120,4 +179,6 @@ def from_npz_arrays(arrays: dict[str, np.ndarray], name: str) -> SpectralGrid:
     flux = arrays["flux_u16"].astype(np.float32) * np.float32(arrays["flux_scale"])
     continuum = CubicSpline(arrays["cont_wave_vac"], arrays["continuum"], axis=-1)(wave)
     flux *= (continuum / np.median(continuum, axis=-1, keepdims=True)).astype(np.float32)
-    return SpectralGrid.from_arrays(wave, flux, [arrays[a].astype(np.float64) for a in AXES])
+    made = SpectralGrid.from_arrays(wave, flux, [arrays[a].astype(np.float64) for a in AXES])
+    made.resolution = float(arrays.get("R", OPTICAL_RESOLUTION))
+    return made

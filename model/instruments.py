@@ -154,9 +154,10 @@ class Instrument:
 
     def observe(self, grid: SpectralGrid) -> SpectralGrid:
         """The grid as this instrument sees it without noise; each node divided by its median."""
-        nodes = (self.lsf_matrix(grid.wave) @ grid.nodes.numpy().T.astype(np.float64)).T
+        nodes = (self.lsf_matrix(grid.wave, grid.resolution) @ grid.nodes.numpy().T.astype(np.float64)).T
         nodes /= np.median(nodes, axis=1, keepdims=True)
-        return SpectralGrid(self.wave, torch.from_numpy(np.ascontiguousarray(nodes, dtype=np.float32)), grid.axes)
+        seen = torch.from_numpy(np.ascontiguousarray(nodes, dtype=np.float32))
+        return SpectralGrid(self.wave, seen, grid.axes, self.resolution)
 
 
 def row_median(x: Tensor) -> Tensor:

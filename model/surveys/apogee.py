@@ -26,6 +26,7 @@ BAD_PIXEL_BITS = (0, 1, 2, 3, 4, 5, 6, 7, 12, 14)  # bad to no-sky; significant 
 STARFLAG_BITS = {"BAD_PIXELS": 0, "VERY_BRIGHT_NEIGHBOR": 3, "LOW_SNR": 4}
 ASPCAPFLAG_BITS = {"STAR_BAD": 23, "NO_ASPCAP_RESULT": 31}
 POOR_ERROR = 5.0  # times the median: such pixels say nothing about the continuum
+ROUNDS = 10  # of clipping, as ASPCAP
 DUPLICATE_BIT = 4  # of EXTRATARG: the same star stands in another row of better S/N
 COLUMNS = {"teff": ("TEFF",), "logg": ("LOGG",), "mh": ("M_H",)}
 ERRORS = {"teff": ("TEFF_ERR",), "logg": ("LOGG_ERR",), "mh": ("M_H_ERR",)}
@@ -139,8 +140,9 @@ def pseudo_continuum(
     """Upper envelope of one spectrum, chip by chip.
 
     A Chebyshev polynomial is fitted to each chip, pixels below it by more than ``low`` or above it by more than
-    ``high`` standard deviations of the residuals are left out, and it is fitted again until nothing changes. Source:
+    ``high`` standard deviations of the residuals are left out, and it is fitted again, at most ten times. Source:
     ASPCAP's normalisation (Garcia Perez et al. 2016, AJ 151, 144, section 4.3): degree 4, clipped at -0.1 and 3 sigma.
+    As every upper envelope it lies above the true continuum, by one to three times the noise of a pixel.
     Pixels with five times the chip's median error or more (bad, but not flagged) are left out from the start.
 
     Args:
@@ -160,7 +162,7 @@ def pseudo_continuum(
             continue
         x = 2 * (wave - wave[used[0]]) / (wave[used[-1]] - wave[used[0]]) - 1
         keep = np.ones(len(used), bool)
-        for _ in range(50):
+        for _ in range(ROUNDS):
             coefficients = chebyshev.chebfit(x[used[keep]], flux[used[keep]], degree)
             above = flux[used] - chebyshev.chebval(x[used], coefficients)
             spread = above[keep].std()

@@ -1,5 +1,7 @@
 """What every reader shares: opening FITS files, taking HDUs and columns, and the checks on what they hold."""
 
+import gzip
+import io
 import re
 import warnings
 import zlib
@@ -33,19 +35,33 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     if not path.is_file():
         raise BadInput(f"{path} is not there; give the path of a FITS file.")
     with path.open("rb") as handle, warnings.catch_warnings():
-        packed = handle.read(2) == GZIP
-        handle.seek(0)
         warnings.simplefilter("ignore", AstropyUserWarning)
         warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
         try:
-            hdus = fits.open(handle, memmap=False, lazy_load_hdus=False)
+            stream, size = _unpacked(handle)
+            hdus = fits.open(stream, memmap=False, lazy_load_hdus=False)
             ends = [info["datLoc"] + info["datSpan"] for hdu in hdus if (info := hdu.fileinfo()) is not None]
         except (*DAMAGE, AstropyUserWarning) as error:
             raise BadInput(f"{path} cannot be read as FITS ({_reason(error)}); fetch the file again.") from None
         with hdus:
-            if not packed and ends and max(ends) > path.stat().st_size:
+            if ends and max(ends) > size:
                 raise BadInput(f"{path} is truncated: its headers announce more data than it has; fetch it again.")
             yield hdus
+
+
+def _unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO, int]:
+    """The stream itself, or what it holds compressed, and the number of bytes.
+
+    Compressed files are unpacked at once: astropy takes the end of a truncated one for the end of the file.
+    """
+    packed = handle.read(len(GZIP)) == GZIP
+    handle.seek(0)
+    if not packed:
+        size = handle.seek(0, io.SEEK_END)
+        handle.seek(0)
+        return handle, size
+    content = gzip.decompress(handle.read())
+    return io.BytesIO(content), len(content)
 
 
 def _reason(error: BaseException) -> str:
