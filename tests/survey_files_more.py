@@ -9,9 +9,12 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
+import pytest
 from astropy.io import fits
 from astropy.table import Table
 from survey_files import star
+
+from site_builder.contract import BadInput
 
 LAMOST_WAVE = 10 ** (3.5682 + 1e-4 * np.arange(3909))
 SDSS_LOGLAM = 3.5796 + 1e-4 * np.arange(3842)
@@ -148,3 +151,11 @@ def write_bosz(folder: Path, teff: list[float], logg: list[float], mh: list[floa
         with gzip.open(below / bosz_name(t, g, m, r=f"{r:.0f}"), "wt", compresslevel=1) as handle:
             np.savetxt(handle, np.column_stack(bosz_spectrum(wave, t, g, m)), fmt="%.5e")
     return wave
+
+
+def one_sentence(error: pytest.ExceptionInfo[BadInput], path: Path) -> None:
+    """An error sentence names the file, is one line and ends."""
+    text = str(error.value)
+    assert str(path) in text
+    assert "\n" not in text
+    assert text.endswith(".")

@@ -13,9 +13,8 @@ from astropy.io import fits
 from astropy.table import Table
 
 from model import grid as grids
-from model.instruments import lamost as lamost_instrument
 from model.resample import vacuum_from_air
-from model.surveys import ObservedSpectra, align, apogee, bosz, formats, lamost, lamost_files, pack, reading, sdss
+from model.surveys import ObservedSpectra, align, apogee, formats, lamost, lamost_files, pack, reading, sdss
 from site_builder.contract import BadInput
 
 needs_observed = pytest.mark.skipif(
@@ -30,13 +29,6 @@ def line_position(spectra: ObservedSpectra, centre: float = sf.CA_TRIPLET[1]) ->
     near = (np.abs(rest - centre) < 6) & (spectra.ivar[0] > 0)
     depth = 1 - spectra.flux[0, near] / np.median(spectra.flux[0, np.abs(rest - centre) < 60])
     return float((rest[near] * depth).sum() / depth.sum())
-
-
-def one_sentence(error: pytest.ExceptionInfo[BadInput], path: Path) -> None:
-    text = str(error.value)
-    assert str(path) in text
-    assert "\n" not in text
-    assert text.endswith(".")
 
 
 # --- LAMOST
@@ -107,7 +99,7 @@ def test_a_falling_axis_is_turned_round_and_a_broken_one_refused(tmp_path: Path)
         hdus[0].data[2, [10, 11]] = hdus[0].data[2, [11, 10]]
     with pytest.raises(BadInput, match="field wave does not rise") as error:
         lamost_files.read(path)
-    one_sentence(error, path)
+    more.one_sentence(error, path)
 
 
 @pytest.mark.parametrize("value", [0.0, np.nan])
@@ -117,7 +109,7 @@ def test_no_weight_anywhere_is_refused(value: float, tmp_path: Path) -> None:
         hdus[0].data[1] = value
     with pytest.raises(BadInput, match="field ivar is zero or not finite throughout") as error:
         formats.read_any(path)
-    one_sentence(error, path)
+    more.one_sentence(error, path)
 
 
 # --- SDSS
@@ -225,155 +217,6 @@ def test_allstar(rows: list[dict[str, float | str]], logg: float | None, last: s
     assert spectra.logg.tolist() == ([] if logg is None else [logg])
     assert spectra.labelled.all()
     assert next((k for k, n in spectra.report.items() if n == 0), "valid labels") == last
-
-
-# --- BOSZ
-
-TEFF, LOGG, MH = [4000.0, 4500.0, 5000.0, 5500.0], [1.0, 2.0, 3.0, 4.0], [-1.0, -0.5, 0.0, 0.5]
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("bosz")
-    more.write_bosz(folder, TEFF, LOGG, MH, r=6000.0)
-    return folder
-
-
-def test_bosz_becomes_the_grid(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = bosz.grid(library)
-    assert made.bounds == {"teff": (4000, 5500), "logg": (1, 4), "mh": (-1, 0.5)}
-    assert made.resolution == 6000
-    labels = torch.tensor([[4500.0, 3.0, -0.5]])
-    spectrum = made.spectra(labels)[0].numpy()
-    air = more.bosz_wave(6000.0)
-    flux, continuum = more.bosz_spectrum(air, 4500, 3, -0.5)
-    wave = vacuum_from_air(air)
-    inside = (wave >= made.wave[0] - 1e-3) & (wave <= made.wave[-1] + 1e-3)
-    np.testing.assert_allclose(spectrum, flux[inside] / np.median(continuum[inside]), rtol=2e-4)
-    # the line lies at its vacuum wavelength
-    near = np.abs(made.wave - sf.CA_TRIPLET[1]) < 2
-    assert made.wave[near][np.argmin(spectrum[near])] == pytest.approx(sf.CA_TRIPLET[1], abs=0.4)
-    bosz.save(made, tmp_path / "grid.npz")
-    for choice in (library, tmp_path / "grid.npz"):
-        monkeypatch.setenv("SPECVIT_GRID", str(choice))
-        chosen = grids.load_optical()
-        torch.testing.assert_close(chosen.nodes, made.nodes)
-        assert chosen.resolution == 6000
-    seen = lamost_instrument().observe(chosen)
-    assert seen.nodes.shape == (64, 960)
-    assert seen.resolution == 1800
-    monkeypatch.delenv("SPECVIT_GRID")
-    assert grids.load_optical().resolution == 20_000
-
-
-def test_bosz_files_of_every_kind(library: Path, tmp_path: Path) -> None:
-    name = more.bosz_name(4500, 3, -0.5, r="6000")
-    wave, flux, continuum = bosz.read(library / "m-0.50" / name)
-    air = np.loadtxt(library / "bosz2024_wave_r6000.txt")
-    full = np.column_stack([air, *more.bosz_spectrum(air, 4500, 3, -0.5)])
-    three = tmp_path / more.bosz_name(4500, 3, -0.5, r="orig", kind="noresam")
-    np.savetxt(three, full)
-    table = tmp_path / more.bosz_name(4500, 3, -0.5, r="6000", extension="fits")
-    Table({"WAVELENGTH": full[:, 0], "FLUX": full[:, 1], "CONTINUUM": full[:, 2]}).write(table)
-    for path in (three, table):
-        for got, expected in zip(bosz.read(path), (wave, flux, continuum), strict=True):
-            np.testing.assert_allclose(got, expected, rtol=1e-5)
-    # a file in vacuum is recognised by its Ca II line
-    vacuum = tmp_path / more.bosz_name(5000, 3, -0.5, r="orig", kind="noresam")
-    np.savetxt(vacuum, np.column_stack([vacuum_from_air(air), full[:, 1:]]))
-    np.testing.assert_allclose(bosz.read(vacuum)[0], wave, rtol=1e-7)
-    said = bosz.parse(Path(more.bosz_name(5000, 0, -2.25, atmosphere="ms", r="10000")))
-    assert (said.atmosphere, said.teff, said.logg, said.mh, said.micro, said.resolution) == (
-        "ms", 5000, 0, -2.25, 2, 10_000,
-    )  # fmt: skip
-
-
-def test_original_sampling_is_averaged_to_common_pixels(tmp_path: Path) -> None:
-    rng = np.random.default_rng(1)
-    for t in TEFF:
-        for g in LOGG:
-            for m in MH:
-                air = 8440 + 0.03 * (np.arange(5200) + rng.uniform(0, 0.5, 5200))
-                flux, continuum = more.bosz_spectrum(air, t, g, m)
-                name = more.bosz_name(t, g, m, r="orig", kind="noresam", extension="txt")
-                np.savetxt(tmp_path / name, np.column_stack([air, flux, continuum]))
-    made = bosz.grid(tmp_path, window=(8450.0, 8590.0))
-    got = made.spectra(torch.tensor([[4500.0, 3.0, -0.5]]))[0].numpy()
-    flux, continuum = more.bosz_spectrum(made.wave - (vacuum_from_air(made.wave) - made.wave), 4500, 3, -0.5)
-    np.testing.assert_allclose(got, flux / np.median(continuum), rtol=2e-3)
-
-
-@pytest.mark.parametrize(
-    ("case", "sentence"),
-    [
-        ("missing node", r"lacks 1 nodes of its lattice, the first at teff 4500, logg 2, mh -0\.5"),
-        ("few", "field logg has 3 nodes"),
-        ("mixed", "several resolutions"),
-        ("no waves", r"bosz2024_wave_r6000\.txt is not beside it"),
-        ("short waves", "has .* pixels, but .* wavelengths"),
-        ("damaged", "is damaged"),
-        ("empty", "holds no BOSZ spectra"),
-    ],
-)
-def test_bad_bosz_folders(
-    case: str, sentence: str, library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "library"
-    shutil.copytree(library, folder)
-    one = folder / "m-0.50" / more.bosz_name(4500, 2, -0.5, r="6000")
-    match case:
-        case "missing node":
-            one.unlink()
-        case "few":
-            for path in folder.rglob("*_g+4.0_*"):
-                path.unlink()
-        case "mixed":
-            one.rename(one.with_name(one.name.replace("r6000", "r5000")))
-        case "no waves":
-            (folder / "bosz2024_wave_r6000.txt").unlink()
-        case "short waves":
-            np.savetxt(folder / "bosz2024_wave_r6000.txt", more.bosz_wave(6000.0)[:-7])
-        case "damaged":
-            one.write_bytes(one.read_bytes()[:2000])
-        case "empty":
-            shutil.rmtree(folder)
-            folder.mkdir()
-    monkeypatch.setenv("SPECVIT_GRID", str(folder))
-    with pytest.raises(BadInput, match=sentence) as error:
-        grids.load_optical()
-    one_sentence(error, folder)
-
-
-def test_a_grid_that_does_not_suit_is_refused(library: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made = bosz.grid(library, window=(7500.0, 8800.0))
-    path = tmp_path / "grid.npz"
-    monkeypatch.setenv("SPECVIT_GRID", str(path))
-    for sentence, changes in (
-        (r"SPECVIT_GRID: .* covers 7495-8805 A, but the instruments need 7090-8864 A", {}),
-        (r"has lambda / FWHM 2000, but the instruments need more than 5000", {"resolution": 2000.0}),
-    ):
-        if changes:
-            made = bosz.grid(library)
-            made.resolution = changes["resolution"]
-        bosz.save(made, path)
-        with pytest.raises(BadInput, match=sentence) as error:
-            grids.load_optical()
-        one_sentence(error, path)
-    path.write_bytes(b"nothing")
-    with pytest.raises(BadInput, match="is damaged"):
-        grids.load_optical()
-
-
-def test_spherical_atmospheres_come_first(library: Path, tmp_path: Path) -> None:
-    folder = tmp_path / "library"
-    shutil.copytree(library, folder)
-    plane = folder / "m-0.50" / more.bosz_name(4500, 2, -0.5, r="6000")
-    other = folder / "m-0.50" / more.bosz_name(5500, 4, -0.5, r="6000")
-    shutil.copy(other, plane.with_name(plane.name.replace("_mp_", "_ms_")))
-    shutil.copy(other, plane.with_name(plane.name.replace("_mp_", "_ap_")))
-    made = bosz.grid(folder)
-    got = made.spectra(torch.tensor([[4500.0, 2, -0.5], [5500.0, 4, -0.5]]))
-    torch.testing.assert_close(got[0], got[1], rtol=1e-4, atol=1e-5)
 
 
 # --- the data pack
@@ -515,7 +358,7 @@ def test_other_files_are_refused_in_one_sentence(case: str, tmp_path: Path) -> N
             Table({"wave": wave, "flux": np.ones((2, 2)), "ivar": np.ones((2, 2))}).write(path)
     with pytest.raises(BadInput, match=BAD[case]) as error:
         formats.read_any(path)
-    one_sentence(error, path)
+    more.one_sentence(error, path)
 
 
 def test_the_documentation_names_every_format() -> None:

@@ -77,6 +77,8 @@ def test_labels_join_by_targetid(tmp_path: Path, coadd: Path) -> None:
     np.testing.assert_allclose(spectra.z * sf.C_KMS, labels["vrad"][order])
     np.testing.assert_allclose(spectra.logg_err, 0.05)
     assert spectra.report["valid labels"] == 4
+    again = desi.read(coadd, desi_catalogue.read(catalogue))
+    np.testing.assert_array_equal(again.logg, spectra.logg)
 
 
 def test_the_rest_frame_is_where_the_lines_are(coadd: Path, tmp_path: Path) -> None:
@@ -164,6 +166,14 @@ def test_ferre_labels_are_taken_on_request(tmp_path: Path, coadd: Path) -> None:
     spectra = desi.read(coadd, path, labels="SPTAB")
     order = np.argsort(IDS)
     np.testing.assert_allclose(spectra.logg, ferre["logg"][order])
+    warn = np.where(IDS[0] == IDS, 1, 0)
+    cut = desi.read(
+        coadd,
+        sf.write_mwsall(path, IDS, labels, sp_labels=ferre, changes={"RVTAB": {"RVS_WARN": warn}}),
+        labels="SPTAB",
+    )
+    assert str(IDS[0]) not in cut.id  # rvspecfit's warning counts for FERRE's labels too
+    assert cut.report["RVS_WARN = 0"] == 3
     np.testing.assert_allclose((spectra.logg_err[0], spectra.teff_err[0], spectra.mh_err[0]), (0.06, 30, 0.04))
 
 

@@ -29,7 +29,7 @@ NEIGHBOURS = 25  # pixels on either side that the resolution is the median of
 
 def read(
     path: Path,
-    catalogue: Path | None = None,
+    catalogue: Path | desi_catalogue.Catalogue | None = None,
     arms: tuple[str, ...] = ("R", "Z"),
     window: tuple[float, float] | None = WINDOW,
     labels: str = "RVTAB",
@@ -42,7 +42,8 @@ def read(
     ``desi_catalogue``) and whose labels are valid; ``report`` counts each cut. The result may be empty.
 
     Args:
-        catalogue: mwsall, rvtab, sptab or redrock file; None: labels NaN and z = 0. Of redrock only z is taken.
+        catalogue: mwsall, rvtab, sptab or redrock file, or what ``desi_catalogue.read`` made of one (for many
+            files); None: labels NaN and z = 0. Of redrock only z is taken.
         arms: of B, R, Z, those to merge.
         window: observed vacuum Angstrom to keep; None: all.
         labels: RVTAB (rvspecfit) or SPTAB (FERRE), where the catalogue has both.
@@ -68,7 +69,9 @@ def read(
         instrument="DESI", resolution=resolution, report=report,
     )  # fmt: skip
     spectra = spectra.take(reading.weighted(path, ivar), "some pixel with weight")
-    return spectra if catalogue is None else join(spectra, desi_catalogue.read(catalogue, labels))
+    if isinstance(catalogue, Path):
+        catalogue = desi_catalogue.read(catalogue, labels)
+    return spectra if catalogue is None else join(spectra, catalogue)
 
 
 def join(spectra: ObservedSpectra, catalogue: desi_catalogue.Catalogue) -> ObservedSpectra:
@@ -85,7 +88,7 @@ def join(spectra: ObservedSpectra, catalogue: desi_catalogue.Catalogue) -> Obser
         setattr(spectra, name, catalogue.labels[name][rows])
         setattr(spectra, f"{name}_err", catalogue.errors[name][rows])
     if not catalogue.cuts:
-        return spectra
+        return spectra.take(np.isfinite(spectra.z), "with a redshift")
     keep = np.ones(len(rows), bool)
     counts = {}
     for cut, passed in catalogue.cuts.items():

@@ -74,10 +74,11 @@ def read(path: Path, labels: str = "RVTAB") -> Catalogue:
                 "redrock file."
             )
         data = reading.table(hdus, path, name)
-        made = _rvtab(path, data) if name == "RVTAB" else _sptab(path, data)
-        catalogue, quality = made
+        catalogue, badness = _rvtab(path, data) if name == "RVTAB" else _sptab(path, data)
+        if name == "SPTAB" and "RVTAB" in have:
+            _rvtab_cuts(path, reading.table(hdus, path, "RVTAB"), catalogue)
         _fiber_cut(path, hdus, catalogue)
-    return _unique(catalogue, quality)
+    return _unique(catalogue, badness)
 
 
 def _rvtab(path: Path, data: fits.FITS_rec) -> tuple[Catalogue, np.ndarray]:
@@ -126,6 +127,15 @@ def _redrock(path: Path, data: fits.FITS_rec) -> Catalogue:
     targetid = reading.column(data, path, "TARGETID").astype(np.int64)
     catalogue = Catalogue(targetid, z, nothing, dict(nothing), {})
     return _unique(catalogue, reading.error(reading.column(data, path, "ZERR")))
+
+
+def _rvtab_cuts(path: Path, data: fits.FITS_rec, catalogue: Catalogue) -> None:
+    """Add rvspecfit's cuts to FERRE's labels: the two tables of the value-added catalogue match row by row."""
+    rvtab, _ = _rvtab(path, data)
+    if not np.array_equal(rvtab.targetid, catalogue.targetid):
+        raise BadInput(f"{path}: field TARGETID differs between RVTAB and SPTAB; fetch the file again.")
+    extra = {k: v for k, v in rvtab.cuts.items() if k.startswith("R")}
+    catalogue.cuts = extra | catalogue.cuts
 
 
 def _fiber_cut(path: Path, hdus: fits.HDUList, catalogue: Catalogue) -> None:

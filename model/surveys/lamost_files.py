@@ -16,6 +16,7 @@ from site_builder.contract import BadInput
 
 INSTRUMENT = "LAMOST low-resolution survey"
 RESOLUTION = 1800.0
+FIELDS = ("WAVELENGTH", "FLUX", "IVAR", "ANDMASK")  # of the new layout
 ROWS = 5  # of the old layout
 COLUMNS = {"teff": ("teff",), "logg": ("logg",), "mh": ("feh",)}
 ERRORS = {"teff": ("teff_err",), "logg": ("logg_err",), "mh": ("feh_err",)}
@@ -53,9 +54,17 @@ def read(path: Path, catalogue: Path | None = None, air: bool | None = None) -> 
 
 def is_table(hdus: fits.HDUList) -> bool:
     """Whether this is the layout from DR8 on."""
-    return any(
-        isinstance(h, fits.BinTableHDU) and {"FLUX", "IVAR", "WAVELENGTH", "ANDMASK"} <= set(h.columns.names)
-        for h in hdus
+    return _number_of_table(hdus) is not None
+
+
+def _number_of_table(hdus: fits.HDUList) -> int | None:
+    return next(
+        (
+            i
+            for i, h in enumerate(hdus)
+            if isinstance(h, fits.BinTableHDU) and set(FIELDS) <= {n.upper() for n in h.columns.names}
+        ),
+        None,
     )
 
 
@@ -74,11 +83,11 @@ def _number(value: object) -> float:
 
 
 def _table(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, ...]:
-    number = next(i for i, h in enumerate(hdus) if isinstance(h, fits.BinTableHDU) and "ANDMASK" in h.columns.names)
+    number = _number_of_table(hdus)
+    assert number is not None
     data = reading.table(hdus, path, number)
     # one row of vectors; a table of one pixel a row is the same numbers
-    fields = ("WAVELENGTH", "FLUX", "IVAR", "ANDMASK")
-    return tuple(np.ravel(reading.column(data, path, name)) for name in fields)
+    return tuple(np.ravel(reading.column(data, path, name)) for name in FIELDS)
 
 
 def _image(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, ...]:

@@ -129,7 +129,7 @@ def optional(data: np.ndarray, *wanted: str) -> np.ndarray | None:
     return None if name is None else native(np.asarray(data[name]))
 
 
-def catalogue(path: Path) -> np.ndarray:
+def catalogue(path: Path) -> Any:
     """Rows of a catalogue: the first binary table of a FITS file, or a text table (CSV or with another delimiter).
 
     Raises:
@@ -142,7 +142,7 @@ def catalogue(path: Path) -> np.ndarray:
             number = next((i for i, h in enumerate(hdus) if isinstance(h, fits.BinTableHDU)), None)
             if number is None:
                 raise BadInput(f"{path}: no HDU holds a table; give the survey's catalogue.")
-            return np.asarray(table(hdus, path, number))
+            return table(hdus, path, number)
     try:
         rows = Table.read(path, format="ascii").as_array()
     except Exception as wrong:  # astropy raises many kinds on files that are something else
