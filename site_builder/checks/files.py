@@ -20,6 +20,7 @@ PATHS = {
     "scaling": r"runs/[^/]+/scaling\.json",
     "ablations": r"runs/[^/]+/ablations\.json",
     "stress": r"runs/[^/]+/stress\.json",
+    "transfer": r"transfer/[^/]+\.json",
 }
 
 

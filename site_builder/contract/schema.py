@@ -16,6 +16,7 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/scaling.json                      ScalingFile: accuracy against distinct training spectra
     runs/<run>/ablations.json                    AblationsFile: one choice changed at a time, equal budget
     runs/<run>/stress.json                       StressFile: spectra unlike those trained on
+    transfer/<experiment>.json                   TransferFile: three ways to real stars, judged star by star
 
 Wavelengths are vacuum Angstrom, log g is log10 of cm/s^2, Teff is in kelvin, [M/H] and all errors
 are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum, or by its continuum where
@@ -25,55 +26,25 @@ finite: NaN and infinity are refused, a value that does not exist is ``null``.
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-SCHEMA_VERSION = "1.1"  # 1.1 adds files and optional fields: a file of 1.0 is still valid
-READABLE_VERSIONS = ("1.0", "1.1")
+from site_builder.contract.base import (
+    READABLE_VERSIONS,
+    SCHEMA_VERSION,
+    ContractFile,
+    Interval,
+    Machine,
+    Origin,
+    Sha256,
+    Slug,
+    StarClass,
+    Strict,
+    Survey,
+    Version,
+)
+from site_builder.contract.transfer import TransferFile
 
-Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-StarClass = Literal["giant", "subgiant", "dwarf"]
-Origin = Literal["synthetic", "observed"]
-Survey = Literal["synthetic", "LAMOST DR10", "LAMOST DR1", "APOGEE DR17", "DESI", "SDSS", "Gaia DR3 RVS"]
-
-
-class Strict(BaseModel):
-    """Base: unknown fields and non-finite numbers are refused; instances do not change."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
-
-
-class Machine(Strict):
-    """The computer that a run was made on."""
-
-    cpu: str = Field(description="processor name as the system reports it")
-    cores: int = Field(ge=1, description="cores that the run could use")
-    memory_gb: float = Field(gt=0, description="main memory in GB")
-    gpu: str | None = Field(description="accelerator, or null when none was used")
-    system: str = Field(description="operating system and architecture")
-    python: str = Field(description="Python version")
-
-
-class Provenance(Strict):
-    """Where the numbers of a file come from."""
-
-    run: Slug = Field(description="identifier of the run that made the file")
-    command: str = Field(description="command that makes it again")
-    commit: str = Field(pattern=r"^([0-9a-f]{40}|unknown)$", description="git commit of the code")
-    dirty: bool = Field(description="true if the code differed from that commit")
-    config_sha256: Sha256 = Field(description="hash of the run's full configuration")
-    data_sha256: dict[str, Sha256] = Field(description="hash of every input file, by name")
-    seed: int = Field(ge=0, description="seed that all random streams of the run derive from")
-    created: str = Field(pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", description="UTC time of writing")
-    machine: Machine
-    versions: dict[str, str] = Field(description="versions of the libraries that computed it")
-
-
-class ContractFile(Strict):
-    """Fields that every exported file has."""
-
-    schema_version: Literal["1.0", "1.1"] = "1.1"
-    provenance: Provenance
+__all__ = ["READABLE_VERSIONS", "SCHEMA_VERSION", "Machine", "StarClass", "Survey"]  # those only passed on
 
 
 class WaveAxis(Strict):
@@ -83,20 +54,6 @@ class WaveAxis(Strict):
     start: float = Field(description="first wavelength (linear) or its log10, vacuum Angstrom")
     step: float = Field(gt=0, description="step in Angstrom (linear) or in dex (log10)")
     n: int = Field(ge=2, description="number of pixels")
-
-
-class Interval(Strict):
-    """A measured value with its 95 % bootstrap interval."""
-
-    value: float
-    lo: float
-    hi: float
-
-    @model_validator(mode="after")
-    def _ordered(self) -> "Interval":
-        if not self.lo <= self.hi:
-            raise ValueError(f"interval [{self.lo}, {self.hi}] is reversed")
-        return self
 
 
 class IndexEntry(Strict):
@@ -117,6 +74,7 @@ class IndexEntry(Strict):
         "scaling",
         "ablations",
         "stress",
+        "transfer",
     ]
     sha256: Sha256
     bytes: int = Field(ge=2)
@@ -125,7 +83,7 @@ class IndexEntry(Strict):
 class Index(Strict):
     """``index.json``: the table of contents; a file that it does not list is not published."""
 
-    schema_version: Literal["1.0", "1.1"] = "1.1"
+    schema_version: Version = "1.2"
     kind: Literal["index"] = "index"
     main_run: Slug = Field(description="run that the headline numbers come from")
     files: list[IndexEntry]
@@ -651,4 +609,5 @@ FILE_KINDS: dict[str, type[ContractFile]] = {
     "scaling": ScalingFile,
     "ablations": AblationsFile,
     "stress": StressFile,
+    "transfer": TransferFile,
 }
