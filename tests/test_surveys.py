@@ -361,6 +361,18 @@ def test_other_files_are_refused_in_one_sentence(case: str, tmp_path: Path) -> N
     more.one_sentence(error, path)
 
 
+@pytest.mark.parametrize("field", ["TTYPE3", "TFORM2", "TFIELDS", "NAXIS2", "XTENSION"])
+def test_damaged_headers_are_one_sentence(field: str, tmp_path: Path) -> None:
+    path = more.write_lamost(tmp_path / "spec.fits", new=True)
+    content = bytearray(path.read_bytes())
+    at = content.index(field.encode())
+    content[at + 8 : at + 30] = b"\xff" * 22
+    path.write_bytes(content)
+    with pytest.raises(BadInput) as error:
+        formats.read_any(path)
+    more.one_sentence(error, path)
+
+
 def test_the_documentation_names_every_format() -> None:
     text = (Path(__file__).parent.parent / "docs" / "surveys.md").read_text()
     for name in formats.FORMATS:

@@ -54,7 +54,7 @@ def read(path: Path, catalogue: Path | None = None) -> ObservedSpectra:
         if not is_star(hdus):
             raise BadInput(f"{path}: HDU 1 holds no apStar or aspcapStar spectrum; give such a file of DR17.")
         axis, header = hdus[1].header, hdus[0].header
-        flux, sigma = (np.atleast_2d(reading.image(hdus, path, i))[0].astype(np.float64) for i in (1, 2))
+        flux, sigma = (reading.floats(np.atleast_2d(reading.image(hdus, path, i))[0]) for i in (1, 2))
         wave = 10 ** (axis["CRVAL1"] + axis["CDELT1"] * np.arange(len(flux)))
         mask = None
         if len(hdus) > 3 and (flags := reading.image(hdus, path, 3)).dtype.kind in "iu":

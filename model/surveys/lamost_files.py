@@ -87,14 +87,14 @@ def _table(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, ...]:
     assert number is not None
     data = reading.table(hdus, path, number)
     # one row of vectors; a table of one pixel a row is the same numbers
-    return tuple(np.ravel(reading.column(data, path, name)) for name in FIELDS)
+    return tuple(reading.floats(np.ravel(reading.column(data, path, name))) for name in FIELDS)
 
 
 def _image(path: Path, hdus: fits.HDUList) -> tuple[np.ndarray, ...]:
     image = reading.image(hdus, path, 0)
     if image.ndim != 2 or len(image) < ROWS:
         raise BadInput(f"{path}: HDU PRIMARY has the shape {image.shape}, not {ROWS} rows; give a LAMOST spectrum.")
-    flux, ivar, wave, andmask = image[:4].astype(np.float64)
+    flux, ivar, wave, andmask = reading.floats(image[:4])
     return wave, flux, ivar, andmask
 
 

@@ -40,13 +40,22 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
         try:
             stream, size = _unpacked(handle)
             hdus = fits.open(stream, memmap=False, lazy_load_hdus=False)
-            ends = [info["datLoc"] + info["datSpan"] for hdu in hdus if (info := hdu.fileinfo()) is not None]
-        except (*DAMAGE, AstropyUserWarning) as error:
+            ends = [_end(hdu) for hdu in hdus]
+        except Exception as error:  # astropy raises many kinds on files that are damaged
             raise BadInput(f"{path} cannot be read as FITS ({_reason(error)}); fetch the file again.") from None
         with hdus:
             if ends and max(ends) > size:
                 raise BadInput(f"{path} is truncated: its headers announce more data than it has; fetch it again.")
             yield hdus
+
+
+def _end(hdu: Any) -> int:
+    """Byte after the data of an HDU; its header and columns are parsed, which astropy else does when first asked."""
+    list(hdu.header.values())
+    if isinstance(hdu, fits.BinTableHDU):
+        list(hdu.columns)
+    info = hdu.fileinfo()
+    return 0 if info is None else int(info["datLoc"] + info["datSpan"])
 
 
 def _unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO, int]:
@@ -106,7 +115,7 @@ def _data(hdus: fits.HDUList, path: Path, name: str | int) -> Any:
         raise BadInput(f"{path}: HDU {name} is missing (there are {have}); give a file in its own layout.") from None
     try:
         return hdu.data
-    except DAMAGE as error:
+    except Exception as error:  # as above
         raise BadInput(f"{path}: HDU {name} is damaged ({_reason(error)}); fetch the file again.") from None
 
 
@@ -206,6 +215,12 @@ def one(
 def text(values: np.ndarray) -> np.ndarray:
     """Strings of a FITS column, stripped."""
     return np.char.strip(np.asarray(values).astype(str))
+
+
+def floats(values: np.ndarray) -> np.ndarray:
+    """As float64, without a word about numbers that are none."""
+    with np.errstate(invalid="ignore"):
+        return np.asarray(values).astype(np.float64)
 
 
 def native(values: np.ndarray) -> np.ndarray:

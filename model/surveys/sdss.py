@@ -36,8 +36,8 @@ def read(path: Path, catalogue: Path | None = None, air: bool | None = None) -> 
     """
     with reading.open_fits(path) as hdus:
         coadd, about = reading.table(hdus, path, "COADD"), _about(path, hdus)
-        wave = 10 ** reading.column(coadd, path, "loglam").astype(np.float64)
-        flux, ivar = (reading.column(coadd, path, n).astype(np.float64) for n in ("flux", "ivar"))
+        wave = 10 ** reading.floats(reading.column(coadd, path, "loglam"))
+        flux, ivar = (reading.floats(reading.column(coadd, path, n)) for n in ("flux", "ivar"))
         flags = reading.optional(coadd, "and_mask")
         z = float(reading.column(about, path, "Z")[0])
         key = tuple(int(reading.column(about, path, *n)[0]) for n in (("PLATE",), ("MJD",), ("FIBERID", "FIBER")))
