@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from model.ingest.layout import STATE, VERSION
+from model.ingest.layout import ROW_GROUP, STATE, VERSION
 from site_builder.contract import BadInput
 from site_builder.contract.io import write_atomic
 from site_builder.contract.schema import WaveAxis
@@ -56,6 +56,8 @@ class Settings(Strict):
     wave: WaveAxis = Field(description="pixels of flux, ivar, lambda and mask: vacuum, at rest")
     catalogue_sha256: str = Field(default="", description="of the columns used; empty without a catalogue")
     unlabelled: bool = Field(description="spectra without labels were kept")
+    repeats: Literal["keep", "drop"] = Field(description="what was done with objects that an earlier file has")
+    row_group: int = Field(default=ROW_GROUP, description="spectra in each row group of a shard but its last")
 
 
 class Manifest(Settings):
@@ -65,7 +67,7 @@ class Manifest(Settings):
     files: dict[str, int] = Field(description="survey files by outcome")
     spectra: int
     objects: int = Field(description="distinct object_id")
-    repeats: int = Field(description="spectra whose object_id an earlier shard has")
+    repeated: int = Field(description="spectra whose object_id an earlier shard has")
     bytes: int = Field(description="of all shards")
     report: dict[str, int] = Field(description="spectra left after each cut, over all files")
     records: list[Record] = Field(description="by source path")

@@ -5,6 +5,7 @@ record is in place, which is written after its shards; a process that is killed 
 the next run makes those again and nothing else.
 """
 
+import logging
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -14,6 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Literal
 
+import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
 from model.ingest import repeats
@@ -77,7 +79,7 @@ def ingest(files: list[Path], source: Source, options: Options, say: Callable[[s
                 if record.outcome == "damaged":
                     say(f"damaged: {record.reason}")
                 _progress(done, len(todo))
-    manifest = _finish(out, source, settings, options.repeats)
+    manifest = _finish(out, source, settings)
     say(summary(manifest, out))
     if not manifest.spectra:
         reasons = [r.reason for r in manifest.records if r.reason]
@@ -94,8 +96,12 @@ def _prepare(out: Path, source: Source, options: Options) -> tuple[Settings, Pat
         catalogue = out / STATE / "catalogue"
         digest = source.prepare(options.catalogue, catalogue)
     settings = Settings(
-        survey=source.name, wave=source.axis, catalogue_sha256=digest, unlabelled=options.unlabelled
-    )  # fmt: skip
+        survey=source.name,
+        wave=source.axis,
+        catalogue_sha256=digest,
+        unlabelled=options.unlabelled,
+        repeats=options.repeats,
+    )
     check_settings(out, settings)
     return settings, catalogue
 
@@ -136,12 +142,14 @@ def _mapper(options: Options, n: int) -> Iterator[Results]:
         yield lambda jobs: map(ingest_file, jobs)
     elif options.scheduler is None:
         with (
+            dask.config.set({"distributed.scheduler.allowed-failures": 0}),
             LocalCluster(
                 n_workers=min(options.workers, n),
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=0,  # a worker's memory is bounded by its one file; killing it would not make that smaller
                 dashboard_address=None,
+                silence_logs=logging.ERROR,  # that a busy machine starts and stops processes slowly is no news
             ) as cluster,
             Client(cluster) as client,
         ):
@@ -173,10 +181,15 @@ def _connect(address: str) -> Iterator[Client]:
 
 
 def _distribute(client: Client, jobs: list[Job]) -> Iterator[Record]:
-    """Records as they come; no more jobs are with the scheduler than its workers need."""
+    """Records as they come; no more jobs are with the scheduler than its workers need.
+
+    When a worker dies, each job that it had is a suspect; these are done one by one at the end, so that only a file
+    that ends workers by itself is given up.
+    """
     waiting = iter(jobs)
     ahead = AHEAD * sum(client.nthreads().values())
     given: dict[str, Job] = {}
+    suspects: list[Job] = []
 
     def submit(n: int) -> list[Future]:
         futures = []
@@ -192,10 +205,17 @@ def _distribute(client: Client, jobs: list[Job]) -> Iterator[Record]:
         try:
             record = future.result()
         except KilledWorker:
-            record = _fatal(job)
+            suspects.append(job)
+            record = None
         future.release()
         running.update(submit(1))
-        yield record
+        if record is not None:
+            yield record
+    for job in suspects:
+        try:
+            yield client.submit(ingest_file, job, pure=False).result()
+        except KilledWorker:
+            yield _fatal(job)
 
 
 def _fatal(job: Job) -> Record:
@@ -213,11 +233,11 @@ def _progress(done: int, total: int) -> None:
         print(f"\r{done}/{total} files", end="\n" if done == total else "", file=sys.stderr, flush=True)
 
 
-def _finish(out: Path, source: Source, settings: Settings, wanted: Literal["keep", "drop"]) -> Manifest:
+def _finish(out: Path, source: Source, settings: Settings) -> Manifest:
     """Count, and drop if that is wanted, objects that come twice; write the manifest."""
     found = dict(sorted(records(out), key=lambda item: item[1].source))
     first = repeats.first_places(out, list(found.values()))
-    if wanted == "drop" and not first.all():
+    if settings.repeats == "drop" and not first.all():
         repeats.drop(out, found, first)
         first = first[first]
     every = list(found.values())
@@ -230,7 +250,7 @@ def _finish(out: Path, source: Source, settings: Settings, wanted: Literal["keep
         files=dict(Counter(r.outcome for r in every)),
         spectra=len(first),
         objects=int(first.sum()),
-        repeats=int(len(first) - first.sum()),
+        repeated=int(len(first) - first.sum()),
         bytes=sum(s.bytes for r in every for s in r.shards),
         report=dict(report),
         records=every,

@@ -8,7 +8,7 @@ spectra that are shuffled whole. So the spectra of any batch are known without r
 import bisect
 from collections.abc import Iterator
 from copy import copy
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import IterableDataset, get_worker_info
 
-from model.ingest.layout import ERRORS, ROW_GROUP, wavelengths
+from model.ingest.layout import ERRORS, wavelengths
 from model.ingest.manifest import MANIFEST, read_manifest
 from model.resample import fill
 from model.surveys import LABELS
@@ -143,6 +143,11 @@ class ShardStream(IterableDataset):
             raise BadInput(
                 f"{self.folder}: {shares} processes and workers cannot share {self.spectra} spectra; give fewer."
             )
+        if self.batch_size == 1 and self.spectra % shares:
+            raise BadInput(
+                f"{self.folder}: {shares} processes and workers cannot share {self.spectra} spectra in as many batches "
+                "of 1; give batch_size 2 or more."
+            )
         epoch, step = divmod(self.step, self.steps(workers))
         # a loader asks worker 0 first: let it be the one whose turn it is at this step
         turn = (worker + step) % workers
@@ -175,10 +180,9 @@ class ShardStream(IterableDataset):
 
     def _groups(self, epoch: int) -> list[tuple[int, int]]:
         """(first, last + 1) spectrum of every row group, in the order of an epoch."""
+        size = self.manifest.row_group
         groups = [
-            (row, min(row + ROW_GROUP, end))
-            for start, end in zip(self._starts, self._starts[1:], strict=False)
-            for row in range(start, end, ROW_GROUP)
+            (row, min(row + size, end)) for start, end in pairwise(self._starts) for row in range(start, end, size)
         ]
         if self.shuffle:
             order = np.random.default_rng((self.seed, epoch)).permutation(len(groups))
@@ -203,7 +207,7 @@ class ShardStream(IterableDataset):
     def _read(self, low: int, high: int) -> dict[str, np.ndarray]:
         """Spectra ``low`` to ``high`` in the order of the manifest, which lie in one row group."""
         shard = bisect.bisect_right(self._starts, low) - 1
-        group, inside = divmod(low - self._starts[shard], ROW_GROUP)
+        group, inside = divmod(low - self._starts[shard], self.manifest.row_group)
         path = self._paths[shard]
         try:
             with pq.ParquetFile(path) as file:
