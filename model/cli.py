@@ -291,6 +291,46 @@ class Ingest:
 
 
 @dataclass
+class Transfer:
+    """From synthetic to real stars: three strategies, cross-validated by star; adds its files to a results folder."""
+
+    bands: tyro.conf.Positional[tuple[Literal["lamost", "h-band", "apogee-window"], ...]] = (
+        "lamost",
+        "h-band",
+        "apogee-window",
+    )
+    """which experiments"""
+    out: Path | None = Path("results")
+    """results folder that the files are added to (None: train only)"""
+    seed: int = 0
+    """seed that all random streams derive from"""
+    runs: Path = Path("runs")
+    """folder of checkpoints and finished units; a second call continues there"""
+    threads: int = 2
+    """processor threads"""
+    scale_down: int = 1
+    """divide every number of spectra and steps by this (to try the chain)"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        from model.transfer import bands, experiment, report  # scikit-learn takes a second to import
+
+        set_up(self.threads, self.seed)
+        if self.scale_down < 1:
+            raise BadInput(f"--scale-down {self.scale_down} is no divisor; give 1 or more.")
+        if self.out is not None and not (self.out / "index.json").exists():
+            raise BadInput(f"--out {self.out} holds no results to add to; make some with python -m model run first.")
+        known = bands.bands()
+        config = experiment.smaller(experiment.TransferConfig(seed=self.seed), self.scale_down)
+        made = [experiment.Experiment(known[b], config, self.runs / f"transfer-{b}") for b in self.bands]
+        for one in made:
+            one.run()
+        if self.out is not None:
+            report.write(made, self.out)
+            print(f"results added to {self.out}; python build.py --results {self.out} makes the site")
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -316,6 +356,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "limits": Limits,
     "study": Study,
     "ingest": Ingest,
+    "transfer": Transfer,
     "lamost-noise": LamostNoise,
 }
 

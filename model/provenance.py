@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -36,9 +37,12 @@ def commit() -> tuple[str, bool]:
         return "unknown", True
 
 
-def flat(config: RunConfig) -> dict[str, str | int | float | bool | None]:
+Flat = dict[str, str | int | float | bool | None]
+
+
+def flat(config: RunConfig | dict[str, Any]) -> Flat:
     """The configuration as one level of dotted keys."""
-    out: dict[str, str | int | float | bool | None] = {}
+    out: Flat = {}
 
     def walk(prefix: str, value: object) -> None:
         if isinstance(value, dict):
@@ -49,11 +53,11 @@ def flat(config: RunConfig) -> dict[str, str | int | float | bool | None]:
         else:
             out[prefix] = json.dumps(value)
 
-    walk("", asdict(config))
+    walk("", config if isinstance(config, dict) else asdict(config))
     return out
 
 
-def config_sha256(config: RunConfig) -> str:
+def config_sha256(config: RunConfig | dict[str, Any]) -> str:
     """Hash of the full configuration."""
     return hashlib.sha256(json.dumps(flat(config), sort_keys=True).encode()).hexdigest()
 
@@ -85,18 +89,36 @@ def provenance(config: RunConfig, observed: dict[str, str] | None = None) -> Pro
     Args:
         observed: hashes of observed files that were used, by name.
     """
+    used = {"pfs-mr": "pfs_mr_noise_model.npz", "lamost": "lamost_relative_noise.npz"}[config.instrument]
+    embedded = ("ts_c3k_optical_grid_R20000.npz", used)
+    return stamp(config.run_id, config.command, config, config.seed, embedded, observed)
+
+
+def stamp(
+    run: str,
+    command: str,
+    config: RunConfig | dict[str, Any],
+    seed: int,
+    embedded: tuple[str, ...],
+    observed: dict[str, str] | None = None,
+    libraries: tuple[str, ...] = LIBRARIES,
+) -> Provenance:
+    """Provenance block of anything that is computed here.
+
+    Args:
+        embedded: files of data/ that were used.
+        observed: hashes of other files that were used, by name.
+    """
     head, dirty = commit()
-    used = {"pfs-mr": ["pfs_mr_noise_model.npz"], "lamost": ["lamost_relative_noise.npz"]}[config.instrument]
-    names = ["ts_c3k_optical_grid_R20000.npz", *used]
     return Provenance(
-        run=config.run_id,
-        command=config.command,
+        run=run,
+        command=command,
         commit=head,
         dirty=dirty,
         config_sha256=config_sha256(config),
-        data_sha256={name: str(data.manifest()[name]["sha256"]) for name in names} | (observed or {}),
-        seed=config.seed,
+        data_sha256={name: str(data.manifest()[name]["sha256"]) for name in embedded} | (observed or {}),
+        seed=seed,
         created=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
         machine=machine(),
-        versions={name: version(name) for name in LIBRARIES},
+        versions={name: version(name) for name in libraries},
     )

@@ -22,7 +22,7 @@ from model.vit import Scaler
 from site_builder.contract.io import write_atomic
 
 BATCH = 2000
-COMPONENTS = 256  # principal components of clean spectra
+COMPONENTS = 256  # principal components of clean spectra, or as many as there are pixels
 PRODUCTS = 40  # of which the first so many enter with their squares and products, too
 
 
@@ -47,7 +47,7 @@ class Ridge:
         self.n_spectra = n_spectra
         self.n_parameters = len(coefficients) + 1
         self.description = (
-            f"linear in {COMPONENTS} principal components and in the squares and products of the first {PRODUCTS}; "
+            f"linear in {components.shape[1]} principal components and in the squares and products of the first {PRODUCTS}; "
             f"penalty {alpha:.3g} chosen on the validation set"
         )
 
@@ -73,7 +73,7 @@ class Ridge:
     ) -> "Ridge":
         """Fit on n fresh spectra of the stream "ridge", of ``distinct`` sets of labels if given."""
         components = cls.components_of(simulator, scaler, seed)
-        p = COMPONENTS + PRODUCTS * (PRODUCTS + 1) // 2
+        p = components.shape[1] + PRODUCTS * (PRODUCTS + 1) // 2
         gram, cross = torch.zeros(p, p, dtype=torch.float64), torch.zeros(p, dtype=torch.float64)
         mean_x, mean_y, count = torch.zeros(p, dtype=torch.float64), 0.0, 0
         with progress_bar("ridge", n) as show:
