@@ -21,6 +21,15 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, protected_namespaces=())
 
 
+class WaveAxis(Strict):
+    """A wavelength axis that is affine in wavelength or in its decimal logarithm."""
+
+    scale: Literal["linear", "log10"]
+    start: float = Field(description="first wavelength (linear) or its log10, vacuum Angstrom")
+    step: float = Field(gt=0, description="step in Angstrom (linear) or in dex (log10)")
+    n: int = Field(ge=2, description="number of pixels")
+
+
 class Machine(Strict):
     """The computer that a run was made on."""
 
@@ -66,3 +75,8 @@ class Interval(Strict):
         if not self.lo <= self.hi:
             raise ValueError(f"interval [{self.lo}, {self.hi}] is reversed")
         return self
+
+
+def class_of(logg: float) -> StarClass:
+    """Class of a star by its surface gravity."""
+    return "giant" if logg < 2.5 else "subgiant" if logg < 3.5 else "dwarf"

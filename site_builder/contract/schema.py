@@ -17,6 +17,7 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/ablations.json                    AblationsFile: one choice changed at a time, equal budget
     runs/<run>/stress.json                       StressFile: spectra unlike those trained on
     transfer/<experiment>.json                   TransferFile: three ways to real stars, judged star by star
+    spectra/<spectrum>.json                      SpectrumFile: a spectrum to look at, of any survey
 
 Wavelengths are vacuum Angstrom, log g is log10 of cm/s^2, Teff is in kelvin, [M/H] and all errors
 are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum, or by its continuum where
@@ -35,25 +36,28 @@ from site_builder.contract.base import (
     Interval,
     Machine,
     Origin,
+    Provenance,
     Sha256,
     Slug,
     StarClass,
     Strict,
     Survey,
     Version,
+    WaveAxis,
+    class_of,
 )
+from site_builder.contract.spectra import SpectrumFile
 from site_builder.contract.transfer import TransferFile
 
-__all__ = ["READABLE_VERSIONS", "SCHEMA_VERSION", "Machine", "StarClass", "Survey"]  # those only passed on
-
-
-class WaveAxis(Strict):
-    """A wavelength axis that is affine in wavelength or in its decimal logarithm."""
-
-    scale: Literal["linear", "log10"]
-    start: float = Field(description="first wavelength (linear) or its log10, vacuum Angstrom")
-    step: float = Field(gt=0, description="step in Angstrom (linear) or in dex (log10)")
-    n: int = Field(ge=2, description="number of pixels")
+__all__ = [  # those only passed on
+    "READABLE_VERSIONS",
+    "SCHEMA_VERSION",
+    "Machine",
+    "Provenance",
+    "StarClass",
+    "Survey",
+    "WaveAxis",
+]
 
 
 class IndexEntry(Strict):
@@ -75,6 +79,7 @@ class IndexEntry(Strict):
         "ablations",
         "stress",
         "transfer",
+        "spectrum",
     ]
     sha256: Sha256
     bytes: int = Field(ge=2)
@@ -393,7 +398,7 @@ class ExampleFile(ContractFile):
             column = getattr(self, name)
             if column is not None and len(column) != self.wave.n:
                 raise ValueError(f"{name} has {len(column)} entries where wave.n is {self.wave.n}")
-        expected = "giant" if self.logg < 2.5 else "subgiant" if self.logg < 3.5 else "dwarf"
+        expected = class_of(self.logg)
         if self.star_class != expected:
             raise ValueError(f"star_class is {self.star_class} but logg {self.logg} is a {expected}")
         return self
@@ -610,4 +615,5 @@ FILE_KINDS: dict[str, type[ContractFile]] = {
     "ablations": AblationsFile,
     "stress": StressFile,
     "transfer": TransferFile,
+    "spectrum": SpectrumFile,
 }
