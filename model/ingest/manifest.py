@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from model.ingest.layout import ROW_GROUP, STATE, VERSION
+from model.ingest.layout import STATE, VERSION
 from site_builder.contract import BadInput
 from site_builder.contract.io import write_atomic
 from site_builder.contract.schema import WaveAxis
@@ -57,7 +57,7 @@ class Settings(Strict):
     catalogue_sha256: str = Field(default="", description="of the columns used; empty without a catalogue")
     unlabelled: bool = Field(description="spectra without labels were kept")
     repeats: Literal["keep", "drop"] = Field(description="what was done with objects that an earlier file has")
-    row_group: int = Field(default=ROW_GROUP, description="spectra in each row group of a shard but its last")
+    row_group: int = Field(description="spectra in each row group of a shard but its last")
 
 
 class Manifest(Settings):

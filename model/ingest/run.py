@@ -18,7 +18,7 @@ from typing import Literal
 import dask
 from distributed import Client, Future, KilledWorker, LocalCluster, as_completed
 
-from model.ingest import repeats
+from model.ingest import layout, repeats
 from model.ingest.layout import SHARDS, STATE
 from model.ingest.manifest import MANIFEST, Manifest, Record, Settings, check_settings, dump, records
 from model.ingest.sources import Source
@@ -101,6 +101,7 @@ def _prepare(out: Path, source: Source, options: Options) -> tuple[Settings, Pat
         catalogue_sha256=digest,
         unlabelled=options.unlabelled,
         repeats=options.repeats,
+        row_group=layout.ROW_GROUP,
     )
     check_settings(out, settings)
     return settings, catalogue
