@@ -29,6 +29,7 @@ LIGHT: dict[str, str] = {
     "mlp": "#2a5b9c",
     "lightgbm": "#137a6c",
     "ridge": "#9a6700",
+    "svr": "#4f6b14",
     "cnn": "#75469a",
     "template": "#5f5343",
     "mean": "#77726a",
@@ -63,6 +64,7 @@ DARK: dict[str, str] = {
     "mlp": "#82b2f2",
     "lightgbm": "#58c7b3",
     "ridge": "#e3b04b",
+    "svr": "#aed06a",
     "cnn": "#c99ce8",
     "template": "#c4b19a",
     "mean": "#a09b91",
@@ -126,6 +128,7 @@ FAMILIES: dict[str, SeriesStyle] = {
     "cnn": SeriesStyle("cnn", "P", "cross", (8, 2, 2, 2), "longdashdot"),
     "lightgbm": SeriesStyle("lightgbm", "^", "triangle-up", (2, 2), "dot"),
     "ridge": SeriesStyle("ridge", "D", "diamond", (6, 2, 1, 2), "dashdot"),
+    "svr": SeriesStyle("svr", "h", "hexagon", (4, 1), "dash"),
     "template": SeriesStyle("template", "X", "x", (9, 3), "longdash"),
     "mean": SeriesStyle("mean", "_", "line-ew-open", (1, 3), "dot"),
 }

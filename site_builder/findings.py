@@ -11,7 +11,7 @@ from site_builder.figures.series import bins, brightness_slice
 from site_builder.results import Measured, Quantity, Results, Row, RunResults, difference
 
 Verdict = Literal["better", "worse", "alike"]
-LESS_IS_BETTER = ("rmse", "mae", "nmad")
+LESS_IS_BETTER = ("rmse", "mae", "nmad", "sigma")
 
 
 def verdict(first: Measured, second: Measured, metric: str) -> Verdict:

@@ -34,7 +34,9 @@ from site_builder.contract.schema import (
     RunFile,
     ScalingFile,
     SetInfo,
+    SpectrumFile,
     StressFile,
+    TransferFile,
 )
 
 PUBLISHED_BELOW = "data/results/"
@@ -46,7 +48,7 @@ class Quantity:
     """A value with the JSON pointer(s) that it was read or derived from.
 
     ``op`` says how ``value`` follows from the sources: ``is`` (one source), ``sub`` (first minus
-    second), ``ratio`` (first over second), ``len`` (entries of the list).
+    second), ``ratio`` (first over second), ``ratio2`` (its square), ``len`` (entries of the list).
     """
 
     value: float | int | str
@@ -188,6 +190,8 @@ class Results:
         names = [p.split("/")[1] for p, f in files.items() if isinstance(f, RunFile)]
         names.sort(key=lambda name: (name != index.main_run, name))
         self.runs = {name: self._run(name) for name in names}
+        self.transfers = {f.name: f for f in files.values() if isinstance(f, TransferFile)}
+        self.spectra = {f.id: f for f in files.values() if isinstance(f, SpectrumFile)}
 
     @classmethod
     def load(cls, root: Path) -> "Results":
@@ -292,6 +296,11 @@ def difference(first: Quantity, second: Quantity) -> Quantity:
 def ratio(first: Quantity, second: Quantity) -> Quantity:
     """``first / second``, which remembers both."""
     return Quantity(first.number / second.number, first.sources + second.sources, "ratio")
+
+
+def ratio2(first: Quantity, second: Quantity) -> Quantity:
+    """``(first / second) ** 2``, which remembers both."""
+    return Quantity((first.number / second.number) ** 2, first.sources + second.sources, "ratio2")
 
 
 def resolve(value: Any, pointer: str) -> Any:

@@ -2,7 +2,7 @@
 
 ``make_results(root)`` writes a results folder through the contract: a main run on ``pfs-mr`` with every
 kind of file, and a run on ``lamost`` with a synthetic and an observed set and none of the studies
-(``tests/factory_studies.py``).
+(``tests/factory_studies.py``); with transfer experiments and loose spectra (``tests/factory_transfer.py``).
 """
 
 import hashlib
@@ -40,6 +40,7 @@ from site_builder.contract.schema import (
     WaveAxis,
 )
 from tests.factory_studies import studies
+from tests.factory_transfer import spectra, transfers
 
 MODELS = (
     ("specvit-test", "specvit", 0.45),
@@ -427,7 +428,7 @@ def _set_info(name: str, n: int) -> SetInfo:
     )
 
 
-def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int = 1) -> Path:
+def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int = 1, transfer: bool = True) -> Path:
     """Write a small results folder and return it.
 
     Args:
@@ -435,6 +436,7 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
         n_stars: stars in each evaluation set.
         n_pixels: pixels of each spectrum; a multiple of 16.
         seed: of every random number.
+        transfer: with transfer experiments and loose spectra.
     """
     rng = np.random.default_rng(seed)
     files: list[tuple[str, ContractFile]] = []
@@ -481,6 +483,8 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
             bins = {name: [(b[0], b[3]) for b in brightness_bins(p, name == "snr-curve")] for name, p in parts.items()}
             made = studies(rng, provenance(run), parts, bins.__getitem__)
             files.extend((f"runs/{run}/{path}", file) for path, file in made)
+    if transfer:
+        files += transfers(np.random.default_rng(seed + 1), provenance) + spectra(provenance("spectra"))
     entries = [write_file(root, path, content) for path, content in files]
     write_index(root, Index(main_run=main, files=entries))
     return root

@@ -93,6 +93,8 @@ def derive(files: dict[str, bytes], shown: Shown, cache: dict[str, Any]) -> floa
             return values[0] - values[1]
         case "ratio":
             return values[0] / values[1]
+        case "ratio2":
+            return float((values[0] / values[1]) ** 2)
         case "len":
             return len(values[0])
     raise AssertionError(f"unknown operation {shown.op}")

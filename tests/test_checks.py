@@ -109,9 +109,42 @@ def second_base(content: dict[str, Any]) -> None:
     content["rows"][0]["base"] = True
 
 
+def second_transfer_row(content: dict[str, Any]) -> None:
+    content["rows"].append(content["rows"][0])
+
+
+def star_of_the_first_set(content: dict[str, Any]) -> None:
+    content["stars"][1]["id"][3] = content["stars"][0]["id"][5]
+
+
+def without_stars(content: dict[str, Any]) -> None:
+    content["stars"] = content["stars"][1:]
+
+
+def of_strategy(strategy: str, *place: Any) -> Callable[[dict[str, Any]], None]:
+    """``put`` in the first whole-set row of a strategy."""
+    *keys, value = place
+
+    def change(content: dict[str, Any]) -> None:
+        row = next(r for r in content["rows"] if r["strategy"] == strategy and r["slice"] == "all")
+        put(*keys, value)(row)
+
+    return change
+
+
+def coverage_off(content: dict[str, Any]) -> None:
+    row = next(r for r in content["rows"] if r["coverage68"] is not None and r["repeats"] == 1)
+    row["coverage68"] = 1.0 - row["coverage68"]
+
+
+def class_without_name(content: dict[str, Any]) -> None:
+    next(r for r in content["rows"] if r["slice"] == "class")["label"] = "unknown"
+
+
 OFF = {"value": 0.1, "lo": 0.05, "hi": 0.2}
 OUTSIDE = {"value": 0.5, "lo": 0.1, "hi": 0.2}
 LIMITS = f"{PFS}/limits.test.json"
+TRANSFER = "transfer/lamost-optical.json"
 
 BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("index.json", put("main_run", "nobody"), "main_run"),
@@ -213,6 +246,41 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (f"{PFS}/stress.json", put("rows", 0, "model", "nobody"), "rows.0"),
     (f"{PFS}/stress.json", put("rows", 0, "bias", OUTSIDE), "rows.0.bias"),
     (f"{PFS}/stress.json", no_unstressed_row, "field rows"),
+    (TRANSFER, put("instrument", "hubble"), "instrument"),
+    (TRANSFER, put("name", "another"), "field name"),
+    (TRANSFER, put("provenance", "run", "transfer-another"), "provenance.run"),
+    (TRANSFER, put("sets", 1, "name", "lamost-dr10"), "field sets"),
+    (TRANSFER, put("models", 1, "name", "ridge"), "field models"),
+    (TRANSFER, put("sets", 0, "role", "independent"), "field sets"),
+    (TRANSFER, put("sets", 0, "n", 149), "stars.0.id"),
+    (TRANSFER, put("sets", 0, "selection", "in range", 400), "sets.0.selection"),
+    (TRANSFER, put("sets", 0, "label_error_source", None), "sets.0.label_error_source"),
+    (TRANSFER, put("stars", 0, "id", 3, "lamost-dr10-0004"), "stars.0.id"),
+    (TRANSFER, star_of_the_first_set, "stars.1.id"),
+    (TRANSFER, without_stars, "sets.0"),
+    (TRANSFER, put("stars", 0, "set", "elsewhere"), "stars.0.set"),
+    (TRANSFER, put("stars", 0, "answers", 0, "model", "nobody"), "stars.0.answers.0.model"),
+    (TRANSFER, put("stars", 0, "answers", 0, "predicted", 7, 9.0), "rows."),
+    (TRANSFER, put("rows", 0, "set", "elsewhere"), "rows.0.set"),
+    (TRANSFER, put("rows", 0, "model", "nobody"), "rows.0.model"),
+    (TRANSFER, put("rows", 0, "n_real", 12), "rows.0.n_real"),
+    (TRANSFER, of_strategy("survey", "n_real", 0), "n_real"),
+    (TRANSFER, of_strategy("two-stage", "nmad", OUTSIDE), "nmad"),
+    (TRANSFER, put("rows", 0, "sigma", OFF), "rows.0.sigma.value"),
+    (TRANSFER, put("rows", 0, "r2", OFF), "rows.0.r2.value"),
+    (TRANSFER, put("rows", 0, "n", 12), "rows.0.n"),
+    (TRANSFER, put("rows", 1, "n", 12), "rows.1.n"),
+    (TRANSFER, put("rows", 0, "r2", {"value": 1.2, "lo": 1.1, "hi": 1.3}), "rows.0.r2"),
+    (TRANSFER, put("subset", None), "slice"),
+    (TRANSFER, second_transfer_row, "rows."),
+    (TRANSFER, coverage_off, "coverage68"),
+    (TRANSFER, class_without_name, "label"),
+    ("spectra/test-galaxy.json", put("id", "another"), "field id"),
+    ("spectra/test-galaxy.json", put("sigma", 5, None), "field sigma"),
+    ("spectra/test-galaxy.json", put("noise_source", ""), "noise_source"),
+    ("spectra/test-galaxy.json", put("survey", "synthetic"), "field survey"),
+    ("spectra/test-galaxy.json", put("star_class", "giant"), "star_class"),
+    ("spectra/test-galaxy.json", put("z", None), "z is null"),
 ]
 
 

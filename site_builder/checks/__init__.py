@@ -28,6 +28,13 @@ from site_builder.checks.limits import (
 )
 from site_builder.checks.metrics import check_attention, check_metrics, check_rows
 from site_builder.checks.studies import check_ablations, check_history, check_pit, check_scaling, check_stress
+from site_builder.checks.transfer import (
+    check_spectra,
+    check_transfer_metrics,
+    check_transfer_names,
+    check_transfer_rows,
+    check_transfer_stars,
+)
 from site_builder.results import Results
 
 CHECKS: tuple[Callable[[Results], None], ...] = (
@@ -53,6 +60,11 @@ CHECKS: tuple[Callable[[Results], None], ...] = (
     check_scaling,
     check_ablations,
     check_stress,
+    check_transfer_names,
+    check_transfer_stars,
+    check_transfer_rows,
+    check_transfer_metrics,
+    check_spectra,
 )
 
 __all__ = ["CHECKS", "derive", "run_all"]

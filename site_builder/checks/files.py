@@ -21,6 +21,7 @@ PATHS = {
     "ablations": r"runs/[^/]+/ablations\.json",
     "stress": r"runs/[^/]+/stress\.json",
     "transfer": r"transfer/[^/]+\.json",
+    "spectrum": r"spectra/[^/]+\.json",
 }
 
 
@@ -48,7 +49,7 @@ def check_names(results: Results) -> None:
     for path, file in results.files.items():
         kind = file.model_dump(include={"kind"})["kind"]
         stem = path.rsplit("/", 1)[-1].removesuffix(".json").removeprefix(f"{kind}.")
-        inside = {"example": "id", "attention": "id", "instrument": "name"}
+        inside = {"example": "id", "attention": "id", "spectrum": "id", "instrument": "name", "transfer": "name"}
         inside |= dict.fromkeys(("metrics", "predictions", "limits", "calibration"), "set")
         if kind in inside and getattr(file, inside[kind]) != stem:
             refuse(results, path, inside[kind], f"is {getattr(file, inside[kind])!r}, not the name of the file")
