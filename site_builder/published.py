@@ -47,3 +47,23 @@ def scaling() -> tuple[PublishedCurve, ...]:
         PublishedCurve(c["work"], c["family"], tuple(part["n_spectra"]), tuple(c["r2"]), part["source"], part["about"])
         for c in part["curves"]
     )
+
+
+@dataclass(frozen=True)
+class PublishedTransfer:
+    """What somebody else reached on real stars of a survey."""
+
+    survey: str
+    work: str
+    strategy: str
+    stars: str
+    r2: float
+    sigma: float
+    source: str
+
+
+@cache
+def transfer(survey: str) -> tuple[PublishedTransfer, ...]:
+    """The references for a survey, in the order of the file."""
+    rows = json.loads(LIST.read_text(encoding="utf-8"))["transfer"]
+    return tuple(PublishedTransfer(**row) for row in rows if row["survey"] == survey)

@@ -5,6 +5,7 @@ from typing import Any
 
 from site_builder.publish import Site
 from site_builder.results import RunResults
+from site_builder.transfers import Experiment
 
 METRICS = ("r2", "rmse", "mae", "bias", "nmad")
 
@@ -111,4 +112,31 @@ def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
     columns |= {f"{model}_half95": values for model, values in table.half95.items()}
     return site.publish_csv(
         f"tables/{run.name}.{set_name}.predictions.csv", list(columns), zip(*columns.values(), strict=True)
+    )
+
+
+TRANSFER_KEY = ("model", "strategy", "augmented", "n_real")
+
+
+def transfer_csv(site: Site, e: Experiment) -> str:
+    """Every row of a transfer experiment; returns the address."""
+    fields = ("set", "slice", "label", *TRANSFER_KEY, "n", "repeats", "coverage68", "coverage95")
+    path = f"tables/transfer.{e.file.name}.csv"
+    return _study(site, path, e.file.rows, fields, ("r2", "mae", "bias", "nmad", "sigma"))
+
+
+def transfer_stars_csv(site: Site, e: Experiment, set_name: str) -> str | None:
+    """Every star of a set with what each model answers (trained on all real stars); returns the address."""
+    stars = e.stars(set_name)
+    if stars is None:
+        return None
+    columns: dict[str, Sequence[Any]] = {
+        name: getattr(stars, name) for name in ("id", "logg", "logg_err", "teff", "mh", "snr")
+    }
+    for a in stars.answers:
+        name = f"{a.model}_{a.strategy}_{'augmented' if a.augmented else 'plain'}"
+        columns[f"{name}_logg"] = a.predicted
+        columns |= {f"{name}_{k}": v for k, v in (("sigma", a.sigma), ("half95", a.half95)) if v is not None}
+    return site.publish_csv(
+        f"tables/transfer.{e.file.name}.{set_name}.csv", list(columns), zip(*columns.values(), strict=True)
     )

@@ -129,8 +129,9 @@ class Experiment:
         return list(best.values())
 
     def best(self, set_name: str) -> Tried:
-        """The full row of the highest R2."""
-        return max(self.full(set_name), key=lambda t: t.row.r2.value)
+        """The full row of the highest R2 (the mean is no model to name)."""
+        rows = [t for t in self.full(set_name) if t.model.family != "mean"]
+        return max(rows or self.full(set_name), key=lambda t: t.row.r2.value)
 
     def curves(self, set_name: str) -> list[Curve]:
         """Every model and strategy; of with and without augmentation that with more points, then the augmented."""

@@ -43,11 +43,19 @@ LEGEND_BELOW: dict[str, Any] = {
 }
 
 
-def publish(site: Site, name: str, traces: list[Any], narrow: dict[str, Any] | None = None, **layout: Any) -> str:
+def publish(
+    site: Site,
+    name: str,
+    traces: list[Any],
+    narrow: dict[str, Any] | None = None,
+    by_part: dict[str, Any] | None = None,
+    **layout: Any,
+) -> str:
     """Publish ``data/figures/<name>.plotly.json`` and return its address.
 
     Args:
         narrow: fields of the layout that differ on a narrow screen (axes are merged field by field).
+        by_part: what a part that a control chooses changes: ``{"layout": ..., "traces": [fields of each trace]}``.
     """
     import plotly.graph_objects as go
 
@@ -55,6 +63,7 @@ def publish(site: Site, name: str, traces: list[Any], narrow: dict[str, Any] | N
     rest = {key: value for key, value in layout.items() if key not in axes}
     figure = go.Figure(data=traces, layout=go.Layout(**(LAYOUT | rest | axes), template={}))
     content = figure.to_plotly_json() | ({"narrow": narrow} if narrow else {})
+    content |= {"byPart": by_part} if by_part else {}
     return site.publish_json(f"figures/{name}.plotly.json", content)
 
 

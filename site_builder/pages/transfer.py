@@ -1,4 +1,4 @@
-"""transfer.html: networks that were trained on synthetic spectra, judged on observed stars."""
+"""transfer.html: from synthetic spectra to observed stars; experiments, else sets that runs were tried on."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,16 +9,18 @@ from site_builder.figures import charts, interactive, interactive_stars, series
 from site_builder.figures.svg import FigureSvg, draw_figure
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_label, plots_setup
+from site_builder.pages.transfer_experiments import shown_experiments
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, Row, RunResults
+from site_builder.transfers import covered_surveys
 
 PAGE = Page(
     slug="transfer",
     nav="Transfer",
     title="Transfer: from synthetic spectra to observed stars · SpecViT",
-    description="Networks trained on synthetic spectra only, judged on observed stars: bias, scatter, star types.",
+    description="From synthetic to real stars by three strategies: accuracy, bias, scatter, calibration, star by star.",
     template="pages/transfer.html.j2",
-    scripts=("js/plots.js",),
+    scripts=("js/plots.js", "js/parts.js"),
     plotly=True,
 )
 
@@ -155,8 +157,11 @@ def _escape(key: str) -> str:
 
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
+    told = covered_surveys(results)
+    rest = [(run, info) for run, info in findings.observed_sets(results) if info.survey not in told]
     return {
-        "observed": [_observed(results, site, run, info) for run, info in findings.observed_sets(results)],
+        "experiments": shown_experiments(results, site),
+        "observed": [_observed(results, site, run, info) for run, info in rest],
         "published": published.load(),
         "by": findings.by,
         "plots_setup": plots_setup(site),

@@ -12,7 +12,7 @@ function state(form) {
   for (const input of form.elements) {
     if (!input.name) continue;
     if (input.type === "checkbox") found[input.name] = input.checked ? input.value : "off";
-    else if (input.type === "radio" && input.checked) found[input.name] = input.value;
+    else if (input.tagName === "SELECT" || (input.type === "radio" && input.checked)) found[input.name] = input.value;
   }
   return found;
 }
@@ -21,6 +21,10 @@ function restore(form, wanted) {
   for (const input of form.elements) {
     const value = wanted[input.name];
     if (value === undefined) continue;
+    if (input.tagName === "SELECT") {
+      if ([...input.options].some((option) => option.value === value)) input.value = value;
+      continue;
+    }
     input.checked = input.type === "checkbox" ? value !== "off" : input.value === value;
   }
 }

@@ -33,7 +33,17 @@ function chosen(stage, traces) {
   return traces.filter((trace) => !trace.meta?.part || parts.includes(trace.meta.part));
 }
 
-/** Fields of the layout that a narrow screen changes. */
+/** What the chosen parts change: fields of the layout, and columns of the traces by their place. */
+function adapt(stage, figure) {
+  for (const part of (stage.dataset.parts ?? "").split(" ")) {
+    const change = figure.byPart?.[part];
+    if (!change) continue;
+    merge(figure.layout, change.layout ?? {});
+    (change.traces ?? []).forEach((fields, i) => Object.assign(figure.data[i], fields));
+  }
+}
+
+/** Fields of the layout that a narrow screen or a part changes. */
 function merge(layout, changes) {
   for (const [key, value] of Object.entries(changes)) {
     layout[key] = value?.constructor === Object ? { ...layout[key], ...value } : value;
@@ -53,6 +63,7 @@ async function draw(stage) {
     if (figure.narrow) merge(figure.layout, figure.narrow);
     else figure.layout.height = Math.min(figure.layout.height, 400);
   }
+  adapt(stage, figure);
   let target = stage.querySelector(".live");
   if (!target) {
     target = document.createElement("div");
