@@ -6,6 +6,7 @@ disk). Ten files in DESI's layout are written, and linked under many names; thre
 
 import argparse
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -81,23 +82,25 @@ def row(folder: Path, names: int, workers: int) -> list[str]:
     """One ingest from nothing."""
     inputs, out = link(folder, names), folder / f"out-{names}"
     command = [sys.executable, "-m", "model", "ingest", inputs, "--catalogue", folder / "mwsall.fits", "--out", out]
-    began = time.perf_counter()
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen([*command, "--workers", str(workers)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     watch = Watch(process)
     watch.start()
     said, _ = process.communicate()
-    seconds = time.perf_counter() - began
+    seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    processor = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     watch.join()
     assert process.returncode == 0
     assert said.count("damaged: ") == 3
     manifest = read_manifest(out)
     assert manifest.files == {"done": names, "damaged": 3}
     stream = ShardStream(out, 256)
-    began = time.perf_counter()
+    began = time.process_time()
     read = sum(len(batch.row) for batch in stream)
-    rate = read / (time.perf_counter() - began)
+    rate = read / (time.process_time() - began)
     result = [
         str(names), f"{manifest.spectra:,}", str(manifest.files["damaged"]), f"{manifest.spectra / seconds:,.0f}",
+        f"{manifest.spectra / processor:,.0f}",
         f"{watch.rss / MIB:,.0f}", f"{watch.pss / MIB:,.0f}", f"{watch.largest / MIB:,.0f}",
         f"{manifest.bytes / 1e9:.2f}", f"{rate:,.0f}",
     ]  # fmt: skip
@@ -118,8 +121,21 @@ def measure() -> Section:
         f"names, and 3 damaged ones, by {wanted.workers} worker processes of this machine; from the start of the "
         "command to its end. Memory: peaks of the resident sets of all its processes, summed (libraries that "
         "processes share count in each), the same with shared pages divided among them, and the largest process.",
-        ["names", "spectra", "damaged", "spectra/s", "RSS MiB", "PSS MiB", "largest MiB", "shards GB", "read/s"],
-        note="read/s: spectra a second that `ShardStream` then gives, one process, shuffled, batches of 256.",
+        [
+            "names",
+            "spectra",
+            "damaged",
+            "spectra/s",
+            "spectra/CPU s",
+            "RSS MiB",
+            "PSS MiB",
+            "largest MiB",
+            "shards GB",
+            "read/CPU s",
+        ],
+        note="spectra/CPU s: the same for a second of processor time of all processes together, starting and ending "
+        "included, so that other work on the machine does not count. read/CPU s: spectra that `ShardStream` then gives "
+        "in a second of processor time, shuffled, batches of 256.",
     )
     with tempfile.TemporaryDirectory(dir=wanted.folder) as temp:
         folder = Path(temp)

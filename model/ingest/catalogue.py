@@ -4,6 +4,7 @@ DESI's catalogue of DR1 has 6.4 million rows and several GB. It is read in piece
 errors and cuts stay (about 70 bytes a target), sorted by TARGETID; finding a file's targets touches a few pages.
 """
 
+import gc
 import hashlib
 import json
 from pathlib import Path
@@ -41,9 +42,11 @@ def prepare(path: Path, folder: Path) -> str:
         if found["stamp"] == stamp:
             return str(found["sha256"])
     index.unlink(missing_ok=True)
-    columns = _columns(read_in_pieces(path))
+    whole, rows = read_in_pieces(path, PIECE)
+    columns = _columns(whole)
     digest = hashlib.sha256()
-    for number, (name, values) in enumerate(columns.items()):
+    for number, (name, column) in enumerate(columns.items()):
+        values = column[rows]
         with in_place(folder / f"{number}.npy") as temp, temp.open("wb") as handle:
             np.save(handle, values, allow_pickle=False)
         digest.update(name.encode())
@@ -66,6 +69,11 @@ def load(folder: Path) -> desi_catalogue.Catalogue:
         raise BadInput(
             f"{folder} holds no catalogue ({type(error).__name__}); give --out a folder that all workers see."
         ) from None
+    return _catalogue(columns)
+
+
+def _catalogue(columns: dict[str, np.ndarray]) -> desi_catalogue.Catalogue:
+    """The inverse of ``_columns``."""
     groups: dict[str, dict[str, np.ndarray]] = {group: {} for group in GROUPS}
     for name, values in columns.items():
         group, _, key = name.partition("/")
@@ -81,8 +89,12 @@ def _columns(catalogue: desi_catalogue.Catalogue) -> dict[str, np.ndarray]:
     return columns
 
 
-def read_in_pieces(path: Path, piece: int = PIECE) -> desi_catalogue.Catalogue:
+def read_in_pieces(path: Path, piece: int) -> tuple[desi_catalogue.Catalogue, np.ndarray | slice]:
     """What ``desi_catalogue.read`` gives, with no more than ``piece`` rows of the file in memory at a time.
+
+    Returns:
+        all rows of the file as a catalogue, and which of them to take in which order (so that the caller need not
+        have all columns twice).
 
     Raises:
         BadInput: as that function.
@@ -92,19 +104,18 @@ def read_in_pieces(path: Path, piece: int = PIECE) -> desi_catalogue.Catalogue:
         name = next((t for t in desi_catalogue.TABLES if t in have), None)
         n = 0 if name is None else int(hdus[name].header["NAXIS2"])
     if name is None or n <= piece:
-        return desi_catalogue.read(path)
-    parts, badness = [], []
+        return desi_catalogue.read(path), slice(None)
+    columns: dict[str, np.ndarray] = {}
+    badness = np.empty(n)
     for start in range(0, n, piece):
-        part, quality = _piece(path, name, slice(start, start + piece))
-        parts.append(part)
-        badness.append(quality)
-    whole = desi_catalogue.Catalogue(
-        np.concatenate([p.targetid for p in parts]),
-        np.concatenate([p.z for p in parts]),
-        *({k: np.concatenate([getattr(p, g)[k] for p in parts]) for k in getattr(parts[0], g)} for g in GROUPS),
-    )
-    del parts
-    return desi_catalogue._unique(whole, np.concatenate(badness))
+        rows = slice(start, min(start + piece, n))
+        part, badness[rows] = _piece(path, name, rows)
+        gc.collect()  # astropy's objects are rings, and hold the file's pages until they are found
+        for key, values in _columns(part).items():
+            columns.setdefault(key, np.empty(n, values.dtype))[rows] = values
+    whole = _catalogue(columns)
+    numbered = desi_catalogue.Catalogue(whole.targetid, np.arange(n), {}, {}, whole.cuts)
+    return whole, desi_catalogue._unique(numbered, badness).z
 
 
 def _piece(path: Path, name: str, rows: slice) -> tuple[desi_catalogue.Catalogue, np.ndarray]:
