@@ -10,7 +10,7 @@ from transformers import ViTConfig, ViTModel
 
 from model.vit import PRESETS, SpecViT, VitConfig
 
-BATCH = {"specvit-s": 8, "specvit-ti": 256}
+BATCH = {"specvit-s": 32, "specvit-ti": 256}
 
 
 class HuggingFaceVit(nn.Module):
@@ -54,24 +54,34 @@ def step(net: nn.Module, flux: Tensor, target: Tensor, precision: str) -> Callab
     return run
 
 
-def measure(seconds: float = 12) -> Section:
+def measure(seconds: float = 20) -> Section:
     section = Section(
         "Training",
         "Spectra a second through forward pass, backward pass and AdamW, without making the spectra. The other network "
         "is `ViTModel` of transformers at the same width, depth, heads and tokens, on the same batch in the same "
-        "precision, with both of its ways to compute attention; steps of all three alternate, the fastest step of "
-        "each counts. The ratio is to the faster of the two.",
-        ["network", "precision", "batch", "SpecViT", "transformers, sdpa", "transformers, eager", "ratio"],
-    )
+        "precision, with both of its ways to compute attention (sdpa is its default); compiled: by `torch.compile`, "
+        "which `TrainConfig.compile` switches on here, and the faster of its ways there. Steps of all alternate, the "
+        "fastest step of each counts. The ratios are to the faster of its two ways, neither network compiled, and both.",
+        ["network", "precision", "batch", "SpecViT", "compiled", "transformers, sdpa", "eager", "compiled", "ratio",
+         "ratio, compiled"],
+    )  # fmt: skip
     for preset, batch in BATCH.items():
         c = PRESETS[preset]
         flux, target = torch.randn(batch, c.n_pixels), torch.randn(batch)
         for precision in ("bfloat16", "float32"):
-            nets = {"ours": SpecViT(c), "sdpa": HuggingFaceVit(c, "sdpa"), "eager": HuggingFaceVit(c, "eager")}
+            theirs = "eager" if precision == "bfloat16" and preset == "specvit-ti" else "sdpa"
+            nets = {
+                "ours": SpecViT(c),
+                "ours compiled": torch.compile(SpecViT(c)),
+                "sdpa": HuggingFaceVit(c, "sdpa"),
+                "eager": HuggingFaceVit(c, "eager"),
+                "theirs compiled": torch.compile(HuggingFaceVit(c, theirs)),
+            }
             times = best_times({k: step(n, flux, target, precision) for k, n in nets.items()}, seconds)
-            ratio = min(times["sdpa"], times["eager"]) / times["ours"]
-            speeds = [f"{batch / times[k]:.0f}" for k in nets]
-            section.rows.append([preset, precision, str(batch), *speeds, f"{ratio:.2f}"])
+            plain = min(times["sdpa"], times["eager"]) / times["ours"]
+            compiled = times["theirs compiled"] / times["ours compiled"]
+            speeds = [f"{batch / times[k]:.3g}" if batch / times[k] < 100 else f"{batch / times[k]:.0f}" for k in nets]
+            section.rows.append([preset, precision, str(batch), *speeds, f"{plain:.2f}", f"{compiled:.2f}"])
     return section
 
 

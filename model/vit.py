@@ -202,13 +202,16 @@ class Attention(nn.Module):
     def forward(self, x: Tensor, explicit: bool = False) -> tuple[Tensor, Tensor | None]:
         """(B, T, width) -> the same, and the weights (B, heads, T, T) if ``explicit``."""
         b, t, w = x.shape
-        q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4)
+        # contiguous: one copy here instead of one for each product
+        q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4).contiguous()
         weights = None
         # the fused kernel's bfloat16 backward is many times slower than two products on a CPU (torch 2.13)
         slow = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
         if explicit or slow:
-            weights = (q @ k.transpose(-2, -1) * q.shape[-1] ** -0.5).softmax(-1)
-            y = weights.to(v.dtype) @ v
+            # outside autocast the softmax keeps bfloat16, which the second product rounds it to anyway: no copies
+            with torch.autocast(x.device.type, enabled=False):
+                weights = ((q * q.shape[-1] ** -0.5) @ k.transpose(-2, -1)).softmax(-1)
+                y = weights @ v
         else:
             y = F.scaled_dot_product_attention(q, k, v)
         return self.out(y.transpose(1, 2).reshape(b, t, w)), weights if explicit else None
