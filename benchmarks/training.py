@@ -59,9 +59,9 @@ def measure(seconds: float = 20) -> Section:
         "Training",
         "Spectra a second through forward pass, backward pass and AdamW, without making the spectra. The other network "
         "is `ViTModel` of transformers at the same width, depth, heads and tokens, on the same batch in the same "
-        "precision, with both of its ways to compute attention (sdpa is its default); compiled: by `torch.compile`, "
+        "precision, with both of its ways to compute attention (sdpa is its default). Compiled: by `torch.compile`, "
         "which `TrainConfig.compile` switches on here, and the faster of its ways there. Steps of all alternate, the "
-        "fastest step of each counts. The ratios are to the faster of its two ways, neither network compiled, and both.",
+        "fastest step of each counts. Ratios: to the faster of its two ways, first neither compiled, then both.",
         ["network", "precision", "batch", "SpecViT", "compiled", "transformers, sdpa", "eager", "compiled", "ratio",
          "ratio, compiled"],
     )  # fmt: skip

@@ -27,6 +27,7 @@ class Band:
     Attributes:
         prior: labels and S/N of synthetic training spectra.
         varied_prior: the same where spectra are varied: deviations count as noise, so that S/N is lower.
+        sizes: numbers of real stars that are tried beside all of them.
         subset: words for the stars of special interest, marked in ``Stars.subset``.
     """
 
@@ -44,6 +45,7 @@ class Band:
     independent: tuple[Callable[[Instrument], Stars], ...]
     files: tuple[str, ...]
     embedded: tuple[str, ...]
+    sizes: tuple[int, ...] = (10, 30, 100, 300, 1000)
     subset: str | None = None
 
 
@@ -139,6 +141,7 @@ def bands() -> dict[str, Band]:
         independent=(stars.irtf_h,),
         files=("apogee_cannon_dr10_coeffs.npz", "irtf_48spectra.npz"),
         embedded=(H_GRID,),
+        sizes=(10, 100),
     )  # fmt: skip
     window = Band(
         name="apogee-window",

@@ -30,7 +30,6 @@ from site_builder.contract.io import dumps, write_atomic
 NETWORKS = ("specvit", "mlp")
 SYNTHETIC_BASELINES = ("lightgbm", "ridge")
 SURVEY_BASELINES = ("lightgbm", "svr", "ridge")
-SIZES = (10, 30, 100, 300, 1000)
 CLASS_EDGES = (2.5, 3.5)
 COVERAGE = (0.682689, 0.95)
 
@@ -176,7 +175,7 @@ class Experiment:
     def units(self) -> Iterator[Unit]:
         """All that is trained, in an order in which the table of all stars is complete first."""
         every = self.full
-        sizes = [every, *(n for n in SIZES if n < 0.9 * every)]
+        sizes = [every, *(n for n in self.band.sizes if n < 0.9 * every)]
         for n in sizes:
             if n == every:
                 for augmented in (True, False):

@@ -76,10 +76,15 @@ class Report:
         self.sets = {"cv": experiment.stars, **{s.info.name: s for s in experiment.independent}}
         self.rows: list[TransferRow] = []
         self.answers: dict[str, list[TransferAnswer]] = {name: [] for name in self.sets}
+        # a spectrum of almost no signal can send a network anywhere: answers stay where training stars are
+        ends = (*experiment.band.prior.logg, experiment.stars.logg.min(), experiment.stars.logg.max())
+        self.possible = round(float(min(ends)), 2), round(float(max(ends)), 2)
 
     def _add(self, unit: Unit) -> None:
         e = self.experiment
+        lo, hi = self.possible
         found = {k: v.round(4) for k, v in e.read(unit).items()}
+        found |= {name: found[name].clip(lo, hi) for name in self.sets}
         half = e.calibrated(unit, found)
         full = unit.n_real in (0, e.full)
         key = asdict(unit)
@@ -143,6 +148,8 @@ class Report:
             f"{c.learning_rate:g}, cosine, batch 256, noise drawn afresh each time",
             "survey": f"from untrained weights, {steps(c.survey)}",
             "two-stage": f"from the network that synthetic spectra taught, all weights free, {steps(c.two_stage)}",
+            "answers": f"log g from {self.possible[0]:g} to {self.possible[1]:g}, where training stars are; beyond, the "
+            "nearer of the two",
             "intervals": "trained on all real stars: conformal, from the held-out stars of the other folds; synthetic: "
             "as calibrated on synthetic spectra",
         }
