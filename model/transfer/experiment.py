@@ -90,7 +90,7 @@ def stratified(logg: np.ndarray, rows: np.ndarray, n: int, seed: int) -> np.ndar
         room = np.where(count < [len(g) for g in groups], share - count, -np.inf)
         count[int(np.argmax(room))] += 1
     while count.sum() > n:
-        count[int(np.argmax(count - share))] -= 1
+        count[int(np.argmax(np.where(count > 1, count - share, -np.inf)))] -= 1
     return np.sort(np.concatenate([g[:c] for g, c in zip(groups, count, strict=True)]))
 
 

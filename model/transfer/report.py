@@ -148,8 +148,8 @@ class Report:
             f"{c.learning_rate:g}, cosine, batch 256, noise drawn afresh each time",
             "survey": f"from untrained weights, {steps(c.survey)}",
             "two-stage": f"from the network that synthetic spectra taught, all weights free, {steps(c.two_stage)}",
-            "answers": f"log g from {self.possible[0]:g} to {self.possible[1]:g}, where training stars are; beyond, the "
-            "nearer of the two",
+            "answers": f"log g from {self.possible[0]:g} to {self.possible[1]:g}, where training stars are; "
+            "beyond it the nearer of the two",
             "intervals": "trained on all real stars: conformal, from the held-out stars of the other folds; synthetic: "
             "as calibrated on synthetic spectra",
         }
