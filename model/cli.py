@@ -331,6 +331,23 @@ class Transfer:
 
 
 @dataclass
+class Spectra:
+    """Put one spectrum of each survey into a results folder, for the spectra page to draw."""
+
+    out: Path = Path("results")
+    """results folder that the spectra are added to"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        from model.surveys import examples
+
+        written, left_out = examples.write(self.out)
+        for sentence in left_out:
+            print(sentence)
+        print(f"{len(written)} spectra written to {self.out / 'spectra'}")
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -357,6 +374,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "study": Study,
     "ingest": Ingest,
     "transfer": Transfer,
+    "spectra": Spectra,
     "lamost-noise": LamostNoise,
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 from site_builder import fits
 from site_builder import stars as star_list
 from site_builder.publish import Site
-from site_builder.stars import Star
+from site_builder.stars import Loose, Star
 
 
 def spectrum_files(star: Star, site: Site) -> dict[str, str]:
@@ -36,4 +36,28 @@ def spectrum_files(star: Star, site: Site) -> dict[str, str]:
     return {
         "csv": site.publish_csv(f"{name}.csv", list(columns), zip(*lists, strict=True)),
         "fits": site.publish(f"data/{name}.fits", fits.table(columns, keywords)),
+    }
+
+
+def loose_files(one: Loose, site: Site) -> dict[str, str]:
+    """Publish a loose spectrum as CSV and FITS; addresses by kind."""
+    f = one.file
+    wave = star_list.wavelengths(f.wave)
+    columns = {"wave": (wave, "Angstrom"), "flux": (star_list.column(f.flux).astype(np.float32), "")}
+    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], f.flux]
+    if f.sigma is not None:
+        columns["sigma"] = (star_list.column(f.sigma).astype(np.float32), "")
+        lists.append(f.sigma)
+    keywords: dict[str, str | int | float] = {
+        "OBJECT": f.title,
+        "ORIGIN": f"{f.origin}, {f.survey}",
+        "CREDIT": f.credit,
+        "FRAME": f"{f.frame}, vacuum wavelengths, flux / {f.normalisation}",
+        "RUN": f.provenance.run,
+        "COMMIT": f.provenance.commit,
+    }
+    keywords |= {k: v for k, v in (("TEFF", f.teff), ("LOGG", f.logg), ("M_H", f.mh), ("Z", f.z)) if v is not None}
+    return {
+        "csv": site.publish_csv(f"{one.key}.csv", list(columns), zip(*lists, strict=True)),
+        "fits": site.publish(f"data/{one.key}.fits", fits.table(columns, keywords)),
     }

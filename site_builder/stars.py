@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from site_builder import lines
-from site_builder.contract.schema import AttentionFile, ExampleFile, InstrumentFile, WaveAxis
+from site_builder.contract.schema import AttentionFile, ExampleFile, InstrumentFile, SpectrumFile, WaveAxis
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
 
@@ -64,9 +64,61 @@ class Star:
         mh = f"{f.mh:+.2f}".replace("-", "\u2212")
         return f"{f.title}: log g {f.logg:.2f}, {f.teff:.0f} K, [M/H] {mh}"
 
+    @property
+    def kind(self) -> str:
+        """Origin and class in words."""
+        return f"{self.file.origin} {self.file.star_class}"
+
     def q(self, pointer: str) -> Quantity:
         """A value of the example file."""
         return self.results.quantity(self.path, pointer)
+
+
+@dataclass(frozen=True)
+class Loose:
+    """A spectrum of any survey that belongs to no run: to look at, without an answer, with labels or without."""
+
+    results: Results
+    file: SpectrumFile
+
+    @property
+    def key(self) -> str:
+        """Name of the spectrum in links."""
+        return f"spectra/{self.file.id}"
+
+    @property
+    def path(self) -> str:
+        """Path of the contract file within the results folder."""
+        return f"spectra/{self.file.id}.json"
+
+    @property
+    def url(self) -> str:
+        """Address of the contract file in the site."""
+        return PUBLISHED_BELOW + self.path
+
+    @property
+    def label(self) -> str:
+        """Text of the spectrum in a list to choose from."""
+        f = self.file
+        labels = "no labels" if f.logg is None else f"log g {f.logg:.2f}, {f.teff:.0f} K"
+        return f"{f.survey}: {f.title} ({f.what if f.logg is None else labels})"
+
+    @property
+    def kind(self) -> str:
+        """Origin and what it is of, in words."""
+        f = self.file
+        return f"{f.origin} {f.what.removeprefix('a ') if f.star_class == 'unknown' else f.star_class}"
+
+    def q(self, pointer: str) -> Quantity:
+        """A value of the file."""
+        return self.results.quantity(self.path, pointer)
+
+
+def loose_spectra(results: Results) -> list[Loose]:
+    """Every loose spectrum: observed ones first, then emulated and computed ones, by survey."""
+    order = {"observed": 0, "emulated": 1, "synthetic": 2}
+    found = [Loose(results, file) for file in results.spectra.values()]
+    return sorted(found, key=lambda s: (order[s.file.origin], s.file.survey, s.file.id))
 
 
 def all_stars(results: Results) -> list[Star]:
@@ -111,8 +163,10 @@ def lines_of(axis: WaveAxis, groups: tuple[str, ...] | None = None) -> list[dict
     return [line for line in found if groups is None or line["group"] in groups]
 
 
-def seen_by(star: Star) -> dict[str, Any]:
+def seen_by(star: Star | Loose) -> dict[str, Any]:
     """What scripts must know of the instrument: the unit of flux, and bands that the network does not see."""
+    if isinstance(star, Loose):
+        return {"unit": f"flux / {star.file.normalisation}", "masked": []}
     return {"unit": f"flux / {star.instrument.normalisation}", "masked": [list(b) for b in star.instrument.masked]}
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from site_builder.contract.transfer import TransferModel, TransferSet
 from site_builder.findings import Verdict, verdict
-from site_builder.results import Measured, Quantity, difference
-from site_builder.transfers import Experiment, Tried
+from site_builder.results import Measured, Quantity, Results, difference
+from site_builder.transfers import Experiment, Tried, experiments
 
 NOMINAL = {"coverage68": 0.6827, "coverage95": 0.95}
 CLOSE = 0.05  # a coverage within so much of its nominal value is called right
@@ -170,10 +170,27 @@ def covered(e: Experiment, set_name: str, field: str = "coverage68") -> list[Cov
     return [Covered(t, field) for t in e.shown(set_name) if getattr(t.row, field) is not None]
 
 
-def headline(e: Experiment) -> tuple[TransferSet, Tried, list[Pair]] | None:
-    """(set, best row, the best beside the others) of the first cross-validated set."""
-    sets = e.sets("cross-validated")
-    if not sets:
-        return None
-    name = sets[0].name
-    return sets[0], e.best(name), ranking(e, name)
+@dataclass(frozen=True)
+class Told:
+    """What other pages tell of an experiment: its first cross-validated set, the best row, SpecViT's strategies."""
+
+    experiment: Experiment
+    info: TransferSet
+    best: Tried
+    others: list[Pair]
+    specvit: dict[str, Pair]
+
+    @property
+    def n(self) -> Quantity:
+        """Stars of the set."""
+        return self.best.quantity("n")
+
+
+def told(results: Results) -> list[Told]:
+    """One for each experiment, in the order of the transfer page."""
+    out = []
+    for e in experiments(results):
+        info = e.sets("cross-validated")[0]
+        own = next((m.name for m in e.file.models if m.family == "specvit"), "")
+        out.append(Told(e, info, e.best(info.name), ranking(e, info.name), strategies(e, info.name, own)))
+    return out

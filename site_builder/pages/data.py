@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from site_builder.citation import read_changes, read_citation
-from site_builder.contract.schema import IndexEntry
+from site_builder.contract.schema import IndexEntry, Provenance
 from site_builder.pages.base import Page
 from site_builder.publish import Site
-from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
+from site_builder.results import PUBLISHED_BELOW, Quantity, Results
 
 PAGE = Page(
     slug="data",
@@ -30,6 +30,8 @@ KINDS = {
     "scaling": "accuracy against the number of distinct training spectra",
     "ablations": "one choice changed at a time",
     "stress": "spectra unlike those trained on",
+    "transfer": "from synthetic to real stars, three strategies, star by star",
+    "spectrum": "one spectrum of a survey, to look at",
 }
 
 
@@ -59,16 +61,47 @@ def _groups(results: Results) -> list[Group]:
         Group(run.run.title, f"files-{i}", [e for e in entries if e[0].path.startswith(f"runs/{run.name}/")])
         for i, run in enumerate(results.runs.values())
     ]
-    shared = [e for e in entries if not e[0].path.startswith("runs/")]
+    loose = {"transfer": "Transfer experiments", "spectra": "Spectra of other surveys"}
+    for folder, title in loose.items():
+        if own := [e for e in entries if e[0].path.startswith(f"{folder}/")]:
+            groups.append(Group(title, f"files-{folder}", own))
+    shared = [e for e in entries if e[0].path.split("/")[0] not in ("runs", *loose)]
     return [*groups, Group("Shared by the runs", "files-shared", shared)]
 
 
-def _config(run: RunResults) -> list[tuple[str, Quantity]]:
-    found = []
-    for key, value in run.run.config.items():
-        if isinstance(value, int | float | str) and not isinstance(value, bool):
-            found.append((key, run.q("/config/" + key.replace("~", "~0").replace("/", "~1"))))
-    return found
+@dataclass(frozen=True)
+class Record:
+    """What one run or transfer experiment was made with."""
+
+    results: Results
+    title: str
+    path: str
+    config: dict[str, Any]
+
+    @property
+    def provenance(self) -> Provenance:
+        """Where the numbers of its files come from."""
+        return self.results.provenance(self.path)
+
+    def q(self, pointer: str) -> Quantity:
+        """A value of its file."""
+        return self.results.quantity(self.path, pointer)
+
+    @property
+    def settings(self) -> list[tuple[str, Quantity]]:
+        """The configuration, number by number and word by word."""
+        plain = {k: v for k, v in self.config.items() if isinstance(v, int | float | str) and not isinstance(v, bool)}
+        return [(key, self.q("/config/" + key.replace("~", "~0").replace("/", "~1"))) for key in plain]
+
+
+def _records(results: Results) -> list[Record]:
+    runs = [Record(results, run.run.title, run.path, run.run.config) for run in results.runs.values()]
+    tried = [
+        Record(results, f"Transfer: {f.title}", f"transfer/{name}.json", f.config)
+        for name, f in results.transfers.items()
+    ]
+    loose = [Record(results, "Spectra of other surveys", f"spectra/{name}.json", {}) for name in results.spectra]
+    return [*runs, *tried, *loose[:1]]
 
 
 def context(results: Results, site: Site) -> dict[str, Any]:
@@ -79,7 +112,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "kinds": KINDS,
         "size": _size,
         "below": PUBLISHED_BELOW,
-        "runs": [(run, run.run.provenance, _config(run)) for run in results.runs.values()],
+        "records": _records(results),
         "main": results.index.main_run,
         "citation": citation,
         "changes": read_changes(),

@@ -15,7 +15,9 @@ from site_builder.markup import mathml
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, RunResults, ratio
-from site_builder.stars import Star, all_stars, column, wavelengths
+from site_builder.stars import Star, all_stars, column, loose_spectra, wavelengths
+from site_builder.transfer_findings import told
+from site_builder.transfers import covered_surveys
 
 PAGE = Page(
     slug="deep-dive",
@@ -131,6 +133,32 @@ def _limits(results: Results, run: RunResults) -> dict[str, Any]:
     }
 
 
+@dataclass(frozen=True)
+class InstrumentRow:
+    """One instrument with its place, its band, and the runs and experiments that use it."""
+
+    results: Results
+    file: InstrumentFile
+    path: str
+    band: tuple[float, float]
+    used_by: list[str]
+
+    def q(self, pointer: str) -> Quantity:
+        """A value of the instrument file."""
+        return self.results.quantity(self.path, pointer)
+
+
+def _instruments(results: Results) -> list[InstrumentRow]:
+    """Every instrument file, that of the main run first."""
+    rows = []
+    for name, file in results.instruments.items():
+        wave = wavelengths(file.wave)
+        used = [r.run.title for r in results.runs.values() if r.run.instrument == name]
+        used += [f"transfer: {f.title}" for f in results.transfers.values() if f.instrument == name]
+        rows.append(InstrumentRow(results, file, f"instruments/{name}.json", (wave[0], wave[-1]), used))
+    return sorted(rows, key=lambda r: (r.file.name != results.main.run.instrument, r.file.name))
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     run = results.main
@@ -158,7 +186,14 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "overall": findings.compare(run, info.name),
         "by": findings.by,
         "own": run.row(info.name, run.specvit.name),
-        "observed": [(r, s, r.row(s.name, r.specvit.name)) for r, s in findings.observed_sets(results)],
+        "observed": [
+            (r, s, r.row(s.name, r.specvit.name))
+            for r, s in findings.observed_sets(results)
+            if s.survey not in covered_surveys(results)
+        ],
+        "transfers": told(results),
+        "instruments": _instruments(results),
+        "loose": loose_spectra(results),
         "calibration_method": next((c.method for c in run.calibration.values()), None),
         "calibrated": findings.calibrated_bins(run, findings.curve_set(run).name),
         "runs": list(results.runs.values()),

@@ -13,6 +13,8 @@ from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_figure
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, RunResults
+from site_builder.transfer_findings import told
+from site_builder.transfers import covered_surveys
 
 PAGE = Page(
     slug="index",
@@ -82,7 +84,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     info = run.sets("synthetic")[0]
     curve = findings.curve_set(run)
     slice_name = series.brightness_slice(run, curve.name)
-    observed = findings.observed_sets(results)
+    known = covered_surveys(results)
+    observed = [(r, s) for r, s in findings.observed_sets(results) if s.survey not in known]
     rows, scale = plate_rows(results, site)
     observed_rows = [(r, s, r.row(s.name, r.specvit.name), findings.compare(r, s.name, "nmad")) for r, s in observed]
     rival = run.family("mlp")
@@ -92,6 +95,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "slice": slice_name,
         "own": run.row(info.name, run.specvit.name),
         "observed": observed_rows,
+        "transfers": told(results),
         "overall": findings.compare(run, info.name),
         "by": findings.by,
         "ends": findings.ends(run, curve.name),

@@ -6,13 +6,13 @@ import numpy as np
 
 from site_builder import lines
 from site_builder import stars as star_list
-from site_builder.downloads import spectrum_files
+from site_builder.downloads import loose_files, spectrum_files
 from site_builder.figures import inspector
 from site_builder.figures.svg import decimate
 from site_builder.pages.base import STRICT_CSP, Page
 from site_builder.publish import Site
 from site_builder.results import Results
-from site_builder.stars import Star
+from site_builder.stars import Loose, Star
 
 PAGE = Page(
     slug="spectra",
@@ -28,6 +28,8 @@ PAGE = Page(
 )
 THUMB = (220, 84)  # size of a small drawing, CSS pixels
 COLUMNS = 110
+NOISY = 15.0  # SNR per pixel below which a small drawing shows averages
+LOOSE_TITLES = {"observed": "Observed by other surveys", "emulated": "Emulated", "synthetic": "Computed, H band"}
 
 
 def unique(stars: list[Star]) -> list[Star]:
@@ -42,10 +44,18 @@ def unique(stars: list[Star]) -> list[Star]:
     )
 
 
-def thumbnail(star: Star) -> str:
+def _averaged(wave: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means of equal parts, for what is so noisy that extremes would fill the drawing."""
+    parts = [p for p in np.array_split(np.arange(len(wave)), COLUMNS) if len(p)]
+    means = [float(np.nanmean(flux[p])) if np.isfinite(flux[p]).any() else np.nan for p in parts]
+    return np.array([wave[p].mean() for p in parts]), np.array(means)
+
+
+def thumbnail(star: Star | Loose) -> str:
     """The spectrum as an SVG path in a box of THUMB; gaps stay gaps. All stars share the vertical scale."""
     wave, flux = star_list.wavelengths(star.file.wave), star_list.column(star.file.flux)
-    x, y = decimate(wave, flux, COLUMNS)
+    noisy = isinstance(star, Loose) and star.file.snr is not None and star.file.snr < NOISY
+    x, y = _averaged(wave, flux) if noisy else decimate(wave, flux, COLUMNS)
     width, height = THUMB
     px = (x - wave[0]) / (wave[-1] - wave[0]) * width
     py = np.clip(height - 4 - (y - 0.1) / 1.15 * (height - 8), 1, height - 1)
@@ -59,7 +69,7 @@ def thumbnail(star: Star) -> str:
     return "".join(parts)
 
 
-def _browser(stars: list[Star], files: dict[str, dict[str, str]], site: Site) -> dict[str, Any]:
+def _browser(stars: list[Star | Loose], files: dict[str, dict[str, str]], site: Site) -> dict[str, Any]:
     groups, found = lines.load()
     return {
         "document": site.publish("data/inspector.json", inspector.document().encode()),
@@ -71,16 +81,23 @@ def _browser(stars: list[Star], files: dict[str, dict[str, str]], site: Site) ->
 
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
-    stars = unique(star_list.all_stars(results))
+    own = unique(star_list.all_stars(results))
+    loose = star_list.loose_spectra(results)
+    stars: list[Star | Loose] = [*own, *loose]
     if not stars:
         return {"star": None}
     groups = [
         {"title": f"{origin.capitalize()}: {star_list.CLASS_TITLES[name].lower()}", "stars": members}
         for origin in ("observed", "synthetic")
         for name in star_list.CLASS_ORDER
-        if (members := [s for s in stars if s.file.origin == origin and s.file.star_class == name])
+        if (members := [s for s in own if s.file.origin == origin and s.file.star_class == name])
     ]
-    files = {s.key: spectrum_files(s, site) for s in stars}
+    groups += [
+        {"title": title, "stars": [s for s in loose if s.file.origin == origin]}
+        for origin, title in LOOSE_TITLES.items()
+        if any(s.file.origin == origin for s in loose)
+    ]
+    files = {s.key: spectrum_files(s, site) for s in own} | {s.key: loose_files(s, site) for s in loose}
     return {
         "star": stars[0],
         "cards": [{"star": s, "path": thumbnail(s), "files": files[s.key]} for s in stars],
@@ -91,8 +108,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "lines_url": star_list.publish_lines(site),
         "n_stars": len(stars),
         "thumb": THUMB,
-        "by_run": {
-            run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(stars).items()
-        },
-        "credits": sorted({(s.file.survey, s.file.credit, s.file.label_source) for s in stars}),
+        "by_run": {run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(own).items()}
+        | ({"loose": [s.path for s in loose]} if loose else {}),
+        "credits": sorted({(s.file.survey, s.file.credit, s.file.label_source or "none") for s in stars}),
+        "loose": loose,
     }

@@ -3,12 +3,13 @@
  * keyboards and fingers can use.
  */
 
+import { about } from "./aboutstar.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, liveRegion, say } from "./dom.js";
-import { fixed, signed } from "./format.js";
+import { fixed } from "./format.js";
 import { color, onTheme } from "./palette.js";
 import * as permalink from "./permalink.js";
-import { rest, shown, smooth } from "./spectrum.js";
+import { C_KMS, rest, shown, smooth } from "./spectrum.js";
 import { eachFrame } from "./stage.js";
 
 const page = embedded("spe-data");
@@ -78,9 +79,16 @@ function paintTheme() {
   }
 }
 
+/** A spectrum that belongs to no run says z; what is at z = 0 has but one frame. */
+function withVelocity(star) {
+  if (star.kind !== "spectrum") return star;
+  const known = star.frame === "rest" && star.z;
+  return { ...star, rv_kms: known ? star.z * C_KMS : null, model_flux: null, predicted_logg: null };
+}
+
 async function load(key) {
   const entry = page.stars.find((star) => star.key === key) ?? page.stars[0];
-  const star = await loadJson(entry.url);
+  const star = withVelocity(await loadJson(entry.url));
   state.key = entry.key;
   view = { star, entry, wave: wavelengths(star.wave), velocity: star.rv_kms ?? 0 };
   index = null;
@@ -95,7 +103,10 @@ function draw() {
   const model = star.model_flux ? smooth(star.model_flux, null, state.smooth).flux : null;
   const left = model ? flux.map((f, i) => f - model[i]) : [];
   Object.assign(view, { how, x, flux, sigma, model, residual: left });
-  const around = (values, sign) => values.map((v, i) => (sigma ? v + sign * sigma[i] : v));
+  const around = (values, sign) => {
+    let last = values.find(Number.isFinite) ?? 0; // over a gap the band has no width
+    return values.map((v, i) => (Number.isFinite(v) ? ((last = v), sigma ? v + sign * sigma[i] : v) : last));
+  };
   bokeh.sources.spectrum.data = { x, flux, low: around(flux, -1), high: around(flux, 1) };
   bokeh.sources.model.data = model && state.model ? { x, flux: model } : { x: [], flux: [] };
   const zero = left.map((v) => (Number.isNaN(v) ? NaN : 0));
@@ -144,6 +155,13 @@ function drawLines() {
 }
 
 const limits = () => [view.x[0], view.x.at(-1)];
+
+/** First and last line of the Ca II triplet as shown. */
+function triplet() {
+  const lines = page.lines.filter((line) => line.group === "ca2");
+  const at = lines.map((line) => shown(line.vacuum, view.how, view.velocity));
+  return [Math.min(...at), Math.max(...at)];
+}
 
 /** Show [lo, hi], kept inside the spectrum. */
 function setWindow(lo, hi) {
@@ -270,26 +288,13 @@ function fillControls() {
   byId("spe-json").href = view.entry.url;
   byId("spe-csv").href = view.entry.csv;
   byId("spe-fits").href = view.entry.fits;
+  const [blue, red] = triplet();
+  byId("spe-triplet").disabled = blue < limits()[0] || red > limits()[1];
   ui.about.textContent = about(star);
   surface.setAttribute(
     "aria-label",
     `Spectrum of ${star.title}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan.`,
   );
-}
-
-/** The star in one line. */
-function about(star) {
-  const labels = `log g ${fixed(star.logg, 2)}, ${fixed(star.teff, 0)} K, [M/H] ${signed(star.mh, 2)}`;
-  if (star.origin === "synthetic") return `Synthetic ${star.star_class}, without noise: ${labels}.`;
-  const parts = [`Observed ${star.star_class} (${star.survey}): ${labels} from ${star.label_source}`];
-  if (star.predicted_logg !== null) {
-    parts.push(
-      `SpecViT reads log g ${fixed(star.predicted_logg, 2)}${star.predicted_sigma === null ? "" : ` \u00b1 ${fixed(star.predicted_sigma, 2)}`}`,
-    );
-  }
-  if (star.snr !== null) parts.push(`SNR ${fixed(star.snr, 0)} per pixel`);
-  if (star.rv_kms !== null) parts.push(`radial velocity ${signed(star.rv_kms, 1)} km/s, removed in the rest frame`);
-  return `${parts.join("; ")}.`;
 }
 
 function remember() {
@@ -327,7 +332,12 @@ async function choose(change) {
   draw();
   if (from && to) setWindow(from, to);
   else if (whole) setWindow(...limits());
-  else setWindow(shown(lo, view.how, view.velocity), shown(hi, view.how, view.velocity)); // the same lines stay in view
+  else {
+    const [from_, to_] = [lo, hi].map((w) => shown(w, view.how, view.velocity));
+    const [first, last] = limits();
+    if (from_ < last && to_ > first) setWindow(from_, to_); // the same lines stay in view
+    else setWindow(first, last); // another band
+  }
   fillControls();
   remember();
 }
@@ -371,10 +381,8 @@ function wire() {
   click("out", () => zoom(2));
   click("all", () => setWindow(...limits()));
   click("triplet", () => {
-    const triplet = page.lines
-      .filter((line) => line.group === "ca2")
-      .map((line) => shown(line.vacuum, view.how, view.velocity));
-    setWindow(Math.min(...triplet) - 40, Math.max(...triplet) + 40);
+    const [blue, red] = triplet();
+    setWindow(blue - 40, red + 40);
   });
   ui.drag.addEventListener("click", () => {
     const on = ui.drag.getAttribute("aria-pressed") !== "true";

@@ -1,6 +1,6 @@
 /** Arithmetic on spectra: smoothing, frames, air and vacuum. Pure functions; wavelengths in Angstrom. */
 
-const C_KMS = 299792.458; // speed of light
+export const C_KMS = 299792.458; // speed of light
 
 /**
  * Refractive index of dry air (1 atm, 15 C) at a vacuum wavelength: Morton (2000, ApJS 130, 403).
