@@ -407,6 +407,12 @@ CHANGES = [
     ("runs/specvit-test-pfs-mr/stress.json", ("rows", 2, "bias", "hi"), 0.4321),
     ("runs/specvit-test-pfs-mr/examples/giant-a.json", ("ladder", "limits", "crlb3", 0), 0.1101),
     ("instruments/pfs-mr.json", ("n_exposures",), 31),
+    ("transfer/lamost-optical.json", ("rows", 0, "mae", "hi"), 0.7654),
+    ("transfer/lamost-optical.json", ("sets", 0, "label_error"), 0.0123),
+    ("transfer/lamost-optical.json", ("sets", 1, "selection", "with labels"), 48),
+    ("transfer/lamost-optical.json", ("stars", 0, "answers", 0, "predicted", 0), 9.0),
+    ("transfer/h-band.json", ("folds",), 7),
+    ("spectra/test-giant.json", ("teff",), 4321.0),
 ]
 
 
@@ -450,3 +456,69 @@ def test_a_changed_value_changes_a_page_or_is_refused(
     old = {p: re.sub(r"<svg class=.fig-svg.*?</svg>", "", files[p].decode(), flags=re.S) for p in texts}
     touched = [p for p in texts if texts[p] != old[p] and p != "data.html"]
     assert touched or place == ("provenance", "seed"), "no page but the list of hashes noticed"
+
+
+def without(root: Path, *kinds: str) -> None:
+    """Take the files of some kinds off the index."""
+    index = json.loads((root / "index.json").read_text())
+    index["files"] = [e for e in index["files"] if e["kind"] not in kinds]
+    (root / "index.json").write_text(json.dumps(index))
+
+
+def test_transfer_experiments_take_the_place_of_the_zero_shot_set(
+    files: dict[str, bytes], documents: dict[str, Document]
+) -> None:
+    page = documents["transfer.html"]
+    for name in ("lamost-optical", "h-band"):
+        assert {f"x-{name}", f"tab-x-{name}", f"fig-transfer-{name}-gain"} <= set(page.ids), name
+    assert "set-1" not in page.ids  # the same survey's stars are not told twice
+    text = files["transfer.html"].decode()
+    assert "Support vector regression" in text
+    assert "as given by others" in text
+    assert "are emulated" in text
+    assert "What others report" in text
+    assert "LAMOST DR10" in files["index.html"].decode()
+
+
+def test_pages_without_transfer_experiments(results_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svg, "_draw", _no_drawing)
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    without(root, "transfer", "spectrum")
+    built = build(root)
+    page = read(built["transfer.html"])
+    assert "set-1" in page.ids
+    assert not any(name.startswith("x-") for name in page.ids)
+    assert "What others report" in built["transfer.html"].decode()
+    assert "spe-h-surveys" not in read(built["spectra.html"]).ids
+    assert "files-transfer" not in read(built["data.html"]).ids
+
+
+def test_one_experiment_of_bare_rows(results_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(svg, "_draw", _no_drawing)
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    content = json.loads((root / "transfer/lamost-optical.json").read_text())
+    content["rows"] = [r for r in content["rows"] if r["slice"] == "all" and r["set"] == "lamost-dr10"]
+    content["rows"] = [r for r in content["rows"] if r["model"] == "ridge"]
+    content["sets"], content["stars"] = content["sets"][:1], content["stars"][:1]
+    content["stars"][0]["answers"], content["augmentation"], content["subset"] = [], {}, None
+    reindex(root, "transfer/lamost-optical.json", content)
+    page = read(build(root)["transfer.html"])
+    assert "x-lamost-optical" in page.ids
+    assert "fig-transfer-lamost-optical-gain" not in page.ids
+
+
+def test_spectra_without_labels_are_shown_without_labels(
+    files: dict[str, bytes], documents: dict[str, Document]
+) -> None:
+    assert "spe-h-surveys" in documents["spectra.html"].ids
+    text = files["spectra.html"].decode()
+    assert "DESI: observed galaxy" in text
+    assert "outside what the model knows" in text
+    shown = {source for number in documents["spectra.html"].numbers for source in number.sources}
+    assert "data/results/spectra/test-giant.json#/logg" in shown
+    assert "data/results/spectra/test-galaxy.json#/logg" not in shown
+    assert b"TEFF" not in files["data/spectra/test-galaxy.fits"]
+    assert "instruments" in documents["deep-dive.html"].ids
+    assert "files-spectra" in documents["data.html"].ids
