@@ -336,7 +336,7 @@ def test_workers_of_a_scheduler_share_the_files(tmp_path: Path) -> None:
         write(tmp_path / f"in/{i:02d}.npz", [3 * i, 3 * i + 1], "who")
     (tmp_path / "in/damaged.npz").write_bytes(b"PK")
     file = tmp_path / "scheduler.json"
-    quiet = ["--no-dashboard", "--scheduler-file", file]
+    quiet = ["--dashboard-address", ":0", "--scheduler-file", file]
     parts = [
         start(
             "-m", "dask", "scheduler", "--port", 0, "--host", "127.0.0.1", "--idle-timeout", "120", *quiet, program=None

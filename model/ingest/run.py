@@ -149,7 +149,7 @@ def _mapper(options: Options, n: int) -> Iterator[Results]:
                 threads_per_worker=1,
                 processes=True,
                 memory_limit=0,  # a worker's memory is bounded by its one file; killing it would not make that smaller
-                dashboard_address=None,
+                dashboard_address=":0",
                 silence_logs=logging.ERROR,  # that a busy machine starts and stops processes slowly is no news
             ) as cluster,
             Client(cluster) as client,
