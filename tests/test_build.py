@@ -36,6 +36,15 @@ def files(results_dir: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture(scope="module")
+def plain_files(results_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """The site of the same results without transfer experiments."""
+    root = tmp_path_factory.mktemp("plain") / "results"
+    shutil.copytree(results_dir, root)
+    without(root, "transfer")
+    return build(root, BASE)
+
+
+@pytest.fixture(scope="module")
 def documents(files: dict[str, bytes]) -> dict[str, Document]:
     return {path: read(content) for path, content in files.items() if path.endswith(".html")}
 
@@ -384,6 +393,8 @@ def test_pages_without_a_study_leave_it_out(
     assert ("fig-pit" in page.ids) == ("calibration" not in gone)
 
 
+# The set of observed stars that a run was tried on is told where no experiment tells of the same survey.
+ZERO_SHOT = ("runs/specvit-test-lamost/run.json", "runs/specvit-test-lamost/metrics.lamost-dr10.json")
 CHANGES = [
     ("runs/specvit-test-pfs-mr/run.json", ("models", 0, "n_parameters"), 123457),
     ("runs/specvit-test-pfs-mr/run.json", ("models", 1, "train_seconds"), 7777.0),
@@ -427,10 +438,14 @@ def test_a_changed_value_changes_a_page_or_is_refused(
     files: dict[str, bytes],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
+    before = request.getfixturevalue("plain_files") if path in ZERO_SHOT else files
     monkeypatch.setattr(svg, "_draw", _no_drawing)
     root = tmp_path / "results"
     shutil.copytree(results_dir, root)
+    if path in ZERO_SHOT:
+        without(root, "transfer")
     content = json.loads((root / path).read_text())
     target = content
     for key in place[:-1]:
@@ -453,7 +468,7 @@ def test_a_changed_value_changes_a_page_or_is_refused(
         for p, c in changed.items()
         if p.endswith(".html")
     }
-    old = {p: re.sub(r"<svg class=.fig-svg.*?</svg>", "", files[p].decode(), flags=re.S) for p in texts}
+    old = {p: re.sub(r"<svg class=.fig-svg.*?</svg>", "", before[p].decode(), flags=re.S) for p in texts}
     touched = [p for p in texts if texts[p] != old[p] and p != "data.html"]
     assert touched or place == ("provenance", "seed"), "no page but the list of hashes noticed"
 

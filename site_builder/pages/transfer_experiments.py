@@ -156,7 +156,12 @@ def _panels(e: Experiment, best: Tried, rows: list[Tried]) -> list[Tried]:
 
 def _star_figures(site: Site, e: Experiment, name: str, best: Tried, rows: list[Tried], drawn: bool) -> dict[str, Any]:
     stars = e.stars(name)
-    none = {"stars": None, "stars_live": None, "stars_csv": tables.transfer_stars_csv(site, e, name), "choices": []}
+    none: dict[str, Any] = {
+        "stars": None,
+        "stars_live": None,
+        "stars_csv": tables.transfer_stars_csv(site, e, name),
+        "choices": [],
+    }
     if stars is None or not drawn:
         return none
     first = drawings.answer_of(stars, best)
