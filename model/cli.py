@@ -294,12 +294,14 @@ class Ingest:
 class Transfer:
     """From synthetic to real stars: three strategies, cross-validated by star; adds its files to a results folder."""
 
-    bands: tyro.conf.Positional[tuple[Literal["lamost", "h-band", "apogee-window"], ...]] = (
+    bands: tyro.conf.Positional[tuple[Literal["lamost", "h-band", "apogee-window", "desi"], ...]] = (
         "lamost",
         "h-band",
         "apogee-window",
     )
-    """which experiments"""
+    """which experiments; desi takes the stars of --shards"""
+    shards: Path | None = None
+    """folder that python -m model ingest wrote, for desi"""
     out: Path | None = Path("results")
     """results folder that the files are added to (None: train only)"""
     seed: int = 0
@@ -313,14 +315,16 @@ class Transfer:
 
     def run(self) -> None:
         """Carry it out."""
-        from model.transfer import bands, experiment, report  # scikit-learn takes a second to import
+        from model.transfer import bands, desi, experiment, report  # scikit-learn takes a second to import
 
         set_up(self.threads, self.seed)
+        if ("desi" in self.bands) != (self.shards is not None):
+            raise BadInput("--shards: it goes with the experiment desi; give both (transfer desi --shards FOLDER).")
         if self.scale_down < 1:
             raise BadInput(f"--scale-down {self.scale_down} is no divisor; give 1 or more.")
         if self.out is not None and not (self.out / "index.json").exists():
             raise BadInput(f"--out {self.out} holds no results to add to; make some with python -m model run first.")
-        known = bands.bands()
+        known = bands.bands() | ({} if self.shards is None else {"desi": desi.band(self.shards)})
         config = experiment.smaller(experiment.TransferConfig(seed=self.seed), self.scale_down)
         made = [experiment.Experiment(known[b], config, self.runs / f"transfer-{b}") for b in self.bands]
         for one in made:

@@ -47,6 +47,7 @@ class Band:
     embedded: tuple[str, ...]
     sizes: tuple[int, ...] = (10, 30, 100, 300, 1000)
     subset: str | None = None
+    options: str = ""  # of the command, beside the name
 
 
 def h_grid() -> SpectralGrid:
@@ -86,7 +87,8 @@ def apogee_window() -> Instrument:
     )
 
 
-def _shape(pixels: int, patch: int, width: int = 128, depth: int = 4) -> VitConfig:
+def shape_of(pixels: int, patch: int, width: int = 128, depth: int = 4) -> VitConfig:
+    """A SpecViT of few wide tokens: what two cores can train."""
     return VitConfig(
         n_pixels=pixels, patch_size=patch, width=width, depth=depth, heads=4,
         embedding="per-position", embedding_init="pca",
@@ -111,7 +113,7 @@ def bands() -> dict[str, Band]:
         grid=load_optical,
         prior=_prior(_OPTICAL, (10, 200)),
         varied_prior=_prior(_OPTICAL, (5, 25)),
-        vit=_shape(960, 60),
+        vit=shape_of(960, 60),
         synthetic=Variation(
             resolutions=(1400.0, 1600.0, 1800.0, 2000.0, 2300.0), velocity_kms=15.0, continuum=0.1, depth=0.1,
             discrepancy=0.02, sky=0.02, gap=60,
@@ -131,7 +133,7 @@ def bands() -> dict[str, Band]:
         grid=h_grid,
         prior=_prior(_H, (10, 200)),
         varied_prior=_prior(_H, (5, 50)),
-        vit=_shape(720, 60),
+        vit=shape_of(720, 60),
         synthetic=Variation(
             resolutions=(1600.0, 2000.0, 2400.0), velocity_kms=15.0, continuum=0.1, depth=0.1, discrepancy=0.02,
             gap=60,
@@ -151,7 +153,7 @@ def bands() -> dict[str, Band]:
         grid=h_grid,
         prior=_prior(_H, (20, 200)),
         varied_prior=_prior(_H, (10, 60)),
-        vit=_shape(100, 10, width=64),
+        vit=shape_of(100, 10, width=64),
         synthetic=Variation(velocity_kms=3.0, continuum=0.03, depth=0.1, discrepancy=0.03, gap=10),
         observed=Variation(velocity_kms=1.0, continuum=0.01, noise=0.01, gap=10),
         cross_validated=stars.window_giants,

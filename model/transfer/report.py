@@ -158,10 +158,14 @@ class Report:
         """Provenance of the experiment's files."""
         b = self.experiment.band
         return provenance.stamp(
-            f"transfer-{b.name}", f"python -m model transfer {b.name}", self.config(), self.experiment.config.seed,
-            b.embedded, {name: data.sha256(observed_folder() / name) for name in b.files},
+            f"transfer-{b.name}",
+            f"python -m model transfer {b.name}{b.options}",
+            self.config(),
+            self.experiment.config.seed,
+            b.embedded,
+            {Path(name).name: data.sha256(observed_folder() / name) for name in b.files},
             (*provenance.LIBRARIES, "scikit-learn"),
-        )  # fmt: skip
+        )
 
     def config(self) -> dict[str, Any]:
         """The full configuration, nested."""

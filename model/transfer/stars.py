@@ -57,7 +57,7 @@ class Stars:
         return len(self.logg)
 
 
-def _stars(
+def on_pixels(
     spectra: ObservedSpectra, instrument: Instrument, subset: Callable[[np.ndarray], np.ndarray] | None = None,
     **info: object,
 ) -> Stars:  # fmt: skip
@@ -120,7 +120,7 @@ def lamost_dr10(instrument: Instrument) -> Stars:
     error, pairs = repeat_error(everything, raw)
     quality = dict(zip(raw["names"].tolist(), raw["snri"].tolist(), strict=True))
     bright = np.array([quality[str(i)] > 50 for i in spectra.id]) & (spectra.teff < 6800)
-    return _stars(
+    return on_pixels(
         spectra, instrument, lambda _: bright,
         name="lamost-dr10", title="LAMOST DR10", origin="observed", survey="LAMOST DR10", role="cross-validated",
         description="low-resolution spectra of A, F and G stars; one spectrum per star, that of the best S/N",
@@ -134,7 +134,7 @@ def lamost_dr10(instrument: Instrument) -> Stars:
 def lamost_dr1(instrument: Instrument) -> Stars:
     """LAMOST DR1 stars whose catalogue states errors."""
     spectra = select(pack.read_lamost_dr1(), instrument, GRID_TEFF)
-    return _stars(
+    return on_pixels(
         spectra, instrument,
         name="lamost-dr1", title="LAMOST DR1", origin="observed", survey="LAMOST DR1", role="independent",
         description="low-resolution spectra from the survey's first release, many of them noisy",
@@ -167,7 +167,7 @@ def stelib(instrument: Instrument) -> Stars:
     """STELIB stars over the whole band, velocities measured on the Ca II triplet."""
     spectra = select(pack.read_stelib(), instrument, GRID_TEFF)
     error, source = library_error()
-    return _stars(
+    return on_pixels(
         spectra, instrument,
         name="stelib", title="STELIB", origin="observed", survey="STELIB v3.2", role="independent",
         description="bright nearby stars, giants well represented; velocities aligned on the Ca II triplet",
@@ -180,7 +180,7 @@ def irtf_optical(instrument: Instrument) -> Stars:
     """IRTF stars beyond 8105 A: the part of the band with the Ca II triplet; the rest is missing."""
     spectra = select(pack.read_irtf("optical"), instrument, GRID_TEFF, coverage=0.25)
     error, source = library_error()
-    return _stars(
+    return on_pixels(
         spectra, instrument,
         name="irtf", title="IRTF, Ca II triplet alone", origin="observed", survey="IRTF", role="independent",
         description="8105-8853 A only: more than half of the band is missing", label_source=SOURCES["irtf"],
@@ -193,7 +193,7 @@ def irtf_h(instrument: Instrument) -> Stars:
     """IRTF stars in the H band."""
     spectra = select(pack.read_irtf("h"), instrument, GRID_TEFF_H)
     error, source = library_error()
-    return _stars(
+    return on_pixels(
         spectra, instrument,
         name="irtf-h", title="IRTF, H band", origin="observed", survey="IRTF", role="independent",
         description="bright stars with gravities from the literature", label_source=SOURCES["irtf"],
@@ -225,7 +225,7 @@ def emulated_giants(instrument: Instrument) -> Stars:
         report={"giants that the emulator was fitted to": len(d)},
     )  # fmt: skip
     spectra = _coarser(select(spectra, instrument, GRID_TEFF_H, coverage=0.8), instrument)
-    return _stars(
+    return on_pixels(
         spectra, instrument,
         name="apogee-emulated", title="APOGEE giants, emulated", origin="emulated", survey="APOGEE DR10",
         role="cross-validated",
@@ -259,7 +259,7 @@ def window_start() -> float:
 def window_giants(instrument: Instrument) -> Stars:
     """671 observed APOGEE giants on 100 pixels."""
     spectra = select(pack.read_apogee_giants(), instrument, GRID_TEFF_H)
-    return _stars(
+    return on_pixels(
         spectra, instrument,
         name="apogee-window", title="APOGEE giants", origin="observed", survey="APOGEE DR10", role="cross-validated",
         description="100 pixels near 15168 A; their wavelengths were found by matching, to a pixel",
