@@ -197,7 +197,7 @@ def _set(site: Site, e: Experiment, info: TransferSet, drawn: bool) -> ShownSet:
         info=info,
         index=e.set_index(info.name),
         rows=rows,
-        subset=[t for t in (e.same(row, "subset") for row in rows) if t is not None],
+        subset=[t for t in (e.same(row, "subset") for row in e.shown(info.name)) if t is not None],
         best=best,
         classes=[c for c in CLASSES if c in labels],
         **_star_figures(site, e, info.name, best, rows, drawn),
