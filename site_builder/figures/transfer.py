@@ -15,7 +15,8 @@ from site_builder.transfers import STRATEGY_TITLES, Curve, Experiment, Tried
 
 OWN_PANEL = ("specvit", "mlp")  # families whose strategies get a panel each
 METRICS = {"r2": "R²", "nmad": "NMAD (dex)", "sigma": "Standard deviation (dex)"}
-FEW_STARS = 300  # as many are drawn one by one; more as a density
+FEW_STARS = 300  # as many are drawn one by one; of more stars, classes of more than FEW_OF_CLASS as a density
+FEW_OF_CLASS = 60
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def _one_by_one(ax: Any, true: np.ndarray, predicted: np.ndarray) -> None:
 def _by_density(ax: Any, true: np.ndarray, predicted: np.ndarray, lo: float, hi: float) -> None:
     for name, style in STAR_CLASSES.items():
         pick = s.of_class(true, name)
-        if pick.sum() > FEW_STARS // 2:
+        if pick.sum() > FEW_OF_CLASS:
             charts.density_panel(ax, s.density(true[pick], predicted[pick], lo, hi, 50), style.token)
         elif pick.any():
             _one_by_one(ax, true[pick], predicted[pick])
