@@ -10,6 +10,7 @@ file's spectra, as JSON.
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 import tracemalloc
@@ -28,10 +29,25 @@ from model.surveys import ObservedSpectra
 from site_builder.contract import BadInput
 from site_builder.contract.schema import WaveAxis
 
+PROGRAM = Path(__file__).resolve()
 PIXELS = 24
 AXIS = WaveAxis(scale="linear", start=8000.0, step=2.0, n=PIXELS)
 SECONDS = 0.05  # of a slow file
 MOMENTS = ["half of a shard is written", "shard written, not in place", "shard in place, no record"]
+
+
+def start(*arguments: object, program: Path | None = PROGRAM) -> subprocess.Popen:
+    """A Python process, in a session of its own."""
+    command = [sys.executable, *([program] if program else []), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(map(str, (PROGRAM.parent, PROGRAM.parent.parent)))}
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment, start_new_session=True
+    )
+
+
+def finish(process: subprocess.Popen) -> tuple[int, str, str]:
+    out, err = process.communicate(timeout=240)
+    return process.returncode, out, err
 
 
 def write(path: Path, ids: list[int], how: str = "", logg: float = 4.0) -> Path:
