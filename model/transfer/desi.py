@@ -75,7 +75,7 @@ def read_shards(folder: Path, manifest: Manifest) -> ObservedSpectra:
     for shard in manifest.shards:
         rows = best[(best >= start) & (best < start + shard.rows)] - start
         if len(rows):
-            table = pq.read_table(folder / shard.path, columns=["spectrum.flux", "spectrum.ivar"]).take(rows)
+            table = pq.ParquetFile(folder / shard.path).read(columns=["spectrum.flux", "spectrum.ivar"]).take(rows)
             at = np.searchsorted(best, rows + start)
             spectrum = table["spectrum"].combine_chunks()
             for out, name in ((flux, "flux"), (ivar, "ivar")):

@@ -86,6 +86,7 @@ def select(
 ) -> ObservedSpectra:
     """Stars with three valid labels, inside the grid's Teff, whose spectra cover the instrument's used pixels."""
     spectra = spectra.take(spectra.labelled, "valid Teff, log g and [Fe/H]")
+    spectra = spectra.take(np.sort(np.unique(spectra.id, return_index=True)[1]), "one spectrum per star, the first")
     inside = (spectra.teff >= teff[0]) & (spectra.teff <= teff[1])
     spectra = spectra.take(inside, f"Teff between {teff[0]:g} and {teff[1]:g} K, where the synthetic grid is")
     wave = instrument.wave[instrument.used.numpy()]
