@@ -47,8 +47,8 @@ class Ridge:
         self.n_spectra = n_spectra
         self.n_parameters = len(coefficients) + 1
         self.description = (
-            f"linear in {components.shape[1]} principal components and in the squares and products of the first {PRODUCTS}; "
-            f"penalty {alpha:.3g} chosen on the validation set"
+            f"linear in {components.shape[1]} principal components and in the squares and products of the first "
+            f"{PRODUCTS}; penalty {alpha:.3g} chosen on the validation set"
         )
 
     @staticmethod
