@@ -93,14 +93,13 @@ class Report:
                 continue
             own = half.get(name) if full else None
             wide = None if own is None else tuple(np.maximum(h.round(4), 1e-4) for h in own)
-            truth = stars.logg.round(4)  # as exported, so that the builder derives the same numbers
             for kind, label, inside in _parts(stars):
                 if inside.sum() < MIN_STARS:
                     continue
-                values = intervals(truth[inside], found[name][inside], e.config.bootstrap)
+                values = intervals(stars.logg[inside], found[name][inside], e.config.bootstrap)
                 covered: tuple[float | None, float | None] = (None, None)
                 if wide is not None:
-                    c = coverage(truth[inside], found[name][inside], wide[0][inside], wide[1][inside])
+                    c = coverage(stars.logg[inside], found[name][inside], wide[0][inside], wide[1][inside])
                     covered = round(c[0], 6), round(c[1], 6)
                 self.rows.append(
                     TransferRow(

@@ -72,7 +72,7 @@ def on_pixels(
         id=[str(i) for i in spectra.id],
         flux=torch.stack([f.flux for f in found]),
         valid=torch.stack([f.valid for f in found]),
-        logg=spectra.logg.astype(np.float64),
+        logg=spectra.logg.astype(np.float64).round(4),  # as exported, so that whoever reads it derives the same
         logg_err=spectra.logg_err.astype(np.float64),
         teff=spectra.teff.astype(np.float64),
         mh=spectra.mh.astype(np.float64),

@@ -9,9 +9,7 @@ from site_builder.contract.transfer import TransferAnswer, TransferFile, Transfe
 from site_builder.results import Results
 
 FEW = 30  # of fewer stars the bootstrap of a median may miss the value itself
-# labels and answers have 4 decimals: means move by half of the last, a median of medians by three times that
-ROUNDED = {"r2": 1e-4, "mae": 6e-5, "bias": 6e-5, "sigma": 6e-5, "nmad": 2e-4}
-EDGE = 1.1e-4
+EDGE = 1e-9  # dex: where an error equals half the interval to the last decimal
 METRICS = ("r2", "mae", "bias", "nmad", "sigma")
 
 
@@ -151,7 +149,7 @@ def _derived(
     predicted = np.asarray(answer.predicted)[mask]
     again = derive(true, predicted) | {"sigma": float(np.std(predicted - true))}
     for name in METRICS:
-        hold(results, path, f"rows.{i}.{name}.value", getattr(row, name).value, again[name], ROUNDED[name], of)
+        hold(results, path, f"rows.{i}.{name}.value", getattr(row, name).value, again[name], TOLERANCE, of)
     for name, half in (("coverage68", answer.sigma), ("coverage95", answer.half95)):
         exported = getattr(row, name)
         if exported is None:
@@ -159,7 +157,6 @@ def _derived(
         if half is None:
             refuse(results, path, f"rows.{i}.{name}", "is given but the answers state no such interval")
         beyond = np.abs(predicted - true) - np.asarray(half)[mask]
-        # stars on the very edge of their interval may fall on either side after rounding
         least, most = ((beyond <= -EDGE).mean(), (beyond <= EDGE).mean())
         nearest = float(np.clip(exported, least, most))
         hold(results, path, f"rows.{i}.{name}", exported, nearest, TOLERANCE, of)
