@@ -82,6 +82,9 @@ def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float
     valid = i > 0
     if not valid.any():
         raise ValueError("no pixel of the instrument has data")
+    level = float(np.median(f[valid]))
+    if level > 0:  # fluxes may be in any unit, 1e-14 as well as 1000
+        f, i = f / level, i * level**2
     bridged = torch.from_numpy(fill(f, valid).astype(np.float32))
     normalised = instrument.normalise(bridged[None])[0]
     # the same division that took the flux to its normalised form takes sigma there

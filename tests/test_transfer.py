@@ -4,6 +4,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from model.cli import main
 from model.grid import load_optical
 from model.ingest import run as ingest
 from model.ingest import sources
+from model.resample import to_instrument
 from model.simulator import PRIORS, generator
 from model.surveys import ObservedSpectra, lamost
 from model.train import predict
@@ -29,7 +31,7 @@ from model.transfer.experiment import (
     smaller,
     stratified,
 )
-from model.transfer.fit import FitConfig, fit_network
+from model.transfer.fit import FitConfig, fit_baseline, fit_network
 from model.transfer.stars import Stars
 from model.vit import SpecViT, VitConfig
 from site_builder.contract import BadInput
@@ -265,6 +267,28 @@ def test_a_held_out_star_does_not_change_its_own_answer(band: Band, tmp_path: Pa
         few = experiment.training_rows(held_out, 30)
         assert set(few.tolist()) <= set(rows.tolist())
         assert len(few) == 30
+
+
+def test_one_spectrum_of_no_signal_does_not_spoil_a_baseline() -> None:
+    rng = np.random.default_rng(0)
+    x, logg = rng.normal(size=(200, 30)), rng.uniform(1, 5, 200)
+    x[:, 0] += logg
+    wild = x.copy()
+    wild[7] *= 1e4
+    for name in ("ridge", "svr"):
+        model: Any = fit_baseline(name, wild, logg, 0)
+        error = model.predict(np.delete(x, 7, 0)) - np.delete(logg, 7)
+        assert error.std() < 0.85 * logg.std(), name
+
+
+def test_fluxes_in_small_units_are_the_same_star(instrument: instruments.Instrument) -> None:
+    wave = instrument.wave
+    flux = 1 + 0.3 * np.sin(wave / 50)
+    one = to_instrument(wave, flux, np.full(960, 1e4), 0.0, instrument)
+    tiny = to_instrument(wave, flux * 1e-14, np.full(960, 1e32), 0.0, instrument)
+    torch.testing.assert_close(one.flux, tiny.flux, atol=1e-5, rtol=0)
+    torch.testing.assert_close(one.sigma, tiny.sigma, atol=1e-5, rtol=1e-4)
+    assert tiny.snr == pytest.approx(one.snr, rel=1e-4)
 
 
 def test_fitting_lowers_the_error_and_is_reproducible(instrument: instruments.Instrument) -> None:

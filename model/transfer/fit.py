@@ -9,7 +9,7 @@ import torch
 from sklearn.linear_model import RidgeCV
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, RobustScaler
 from sklearn.svm import SVR
 from torch import Tensor
 
@@ -78,12 +78,14 @@ def fit_baseline(name: str, x: np.ndarray, logg: np.ndarray, seed: int) -> objec
         ValueError: no such baseline.
     """
     folds = min(5, len(logg) // 2)
+    # one spectrum of almost no signal would otherwise set the scale of every pixel
+    scaled = (RobustScaler(), FunctionTransformer(np.clip, kw_args={"a_min": -10, "a_max": 10}))
     if name == "ridge":
-        return make_pipeline(StandardScaler(), RidgeCV(np.logspace(1, 6, 16))).fit(x, logg)
+        return make_pipeline(*scaled, RidgeCV(np.logspace(1, 6, 16))).fit(x, logg)
     if name == "svr":
         # the support vector regression of the best result on these spectra before ours: RBF kernel on scaled pixels
         grid = {"svr__C": [1.0, 10.0, 30.0], "svr__gamma": [0.1 / x.shape[1], 0.3 / x.shape[1]]}
-        search = GridSearchCV(make_pipeline(StandardScaler(), SVR(epsilon=0.03)), grid, cv=folds)
+        search = GridSearchCV(make_pipeline(*scaled, SVR(epsilon=0.03)), grid, cv=folds)
         return search.fit(x, logg).best_estimator_
     if name == "lightgbm":
         model = lgb.LGBMRegressor(
