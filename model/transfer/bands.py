@@ -108,7 +108,7 @@ def bands() -> dict[str, Band]:
     optical = Band(
         name="lamost",
         title="Optical, LAMOST",
-        words="7099-8853 A at R = 1800, bands of telluric absorption left out",
+        words="7099-8853 Å at R = 1800, bands of telluric absorption left out",
         instrument=lamost,
         grid=load_optical,
         prior=_prior(_OPTICAL, (10, 200)),
@@ -128,7 +128,7 @@ def bands() -> dict[str, Band]:
     h = Band(
         name="h-band",
         title="H band, emulated APOGEE giants and observed IRTF stars",
-        words="15148-16959 A at R = 2000",
+        words="15148-16959 Å at R = 2000",
         instrument=h_band,
         grid=h_grid,
         prior=_prior(_H, (10, 200)),
@@ -148,7 +148,7 @@ def bands() -> dict[str, Band]:
     window = Band(
         name="apogee-window",
         title="H band, observed APOGEE giants in a window",
-        words="100 pixels near 15168 A at R = 22 500",
+        words="100 pixels near 15168 Å at R = 22 500",
         instrument=apogee_window,
         grid=h_grid,
         prior=_prior(_H, (20, 200)),

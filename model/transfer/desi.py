@@ -113,7 +113,7 @@ def band(folder: Path) -> Band:
     return Band(
         name="desi",
         title="Optical, DESI",
-        words=f"{instrument.wave[0]:.0f}-{instrument.wave[-1]:.0f} A at R = {r:.0f}, telluric bands left out",
+        words=f"{instrument.wave[0]:.0f}-{instrument.wave[-1]:.0f} Å at R = {r:.0f}, telluric bands left out",
         instrument=lambda: instrument,
         grid=load_optical,
         prior=prior,

@@ -184,7 +184,7 @@ def irtf_optical(instrument: Instrument) -> Stars:
     return on_pixels(
         spectra, instrument,
         name="irtf", title="IRTF, Ca II triplet alone", origin="observed", survey="IRTF", role="independent",
-        description="8105-8853 A only: more than half of the band is missing", label_source=SOURCES["irtf"],
+        description="8105-8853 Å only: more than half of the band is missing", label_source=SOURCES["irtf"],
         credit=f"IRTF Spectral Library ({SOURCES['irtf'].split(';')[0]})",
         label_error=error, label_error_source=source,
     )  # fmt: skip
@@ -230,7 +230,7 @@ def emulated_giants(instrument: Instrument) -> Stars:
         spectra, instrument,
         name="apogee-emulated", title="APOGEE giants, emulated", origin="emulated", survey="APOGEE DR10",
         role="cross-validated",
-        description=f"drawn from an emulator at the labels of real giants, at S/N {EMULATED_SNR:g} per pixel of 0.2 A "
+        description=f"drawn from an emulator at the labels of real giants, at S/N {EMULATED_SNR:g} per pixel of 0.2 Å "
         "and with the emulator's own scatter; gaps between the detectors as observed",
         label_source="ASPCAP (APOGEE DR10), the labels that the emulator was fitted with",
         credit=f"{SOURCES['cannon']}; SDSS-III", label_error=None, label_error_source=None,
@@ -263,7 +263,7 @@ def window_giants(instrument: Instrument) -> Stars:
     return on_pixels(
         spectra, instrument,
         name="apogee-window", title="APOGEE giants", origin="observed", survey="APOGEE DR10", role="cross-validated",
-        description="100 pixels near 15168 A; their wavelengths were found by matching, to a pixel",
+        description="100 pixels near 15168 Å; their wavelengths were found by matching, to a pixel",
         label_source="ASPCAP", credit="SDSS-III APOGEE, spectra from the AnniesLasso package",
         label_error=None, label_error_source=None,
     )  # fmt: skip
