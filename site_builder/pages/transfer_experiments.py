@@ -59,6 +59,10 @@ class ShownSet:
         """Stars of the set."""
         return self.experiment.q(f"/sets/{self.index}/n")
 
+    def best_of_subset(self) -> Tried | None:
+        """The best row on the stars of special interest alone."""
+        return self.experiment.same(self.best, "subset")
+
     def label_error(self) -> Quantity | None:
         """Error of the catalogue."""
         return None if self.info.label_error is None else self.experiment.q(f"/sets/{self.index}/label_error")
