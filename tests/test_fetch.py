@@ -621,7 +621,7 @@ def test_commands_of_the_document_exist() -> None:
     text = (Path(__file__).parent.parent / "docs/desi.md").read_text()
     blocks = "\n".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL))
     commands = [shlex.split(line, comments=True) for line in blocks.splitlines() if "-m model" in line]
-    assert {c[3] for c in commands} >= {"fetch", "ingest", "run"}
+    assert {c[3] for c in commands} >= {"fetch", "ingest", "transfer"}
     for command in commands:
         parsed = cli.tyro.extras.subcommand_cli_from_dict(cli.COMMANDS, args=command[3:])
         if command[3] == "fetch" and not {"--all", "--richest"} & set(command):
