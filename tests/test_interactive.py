@@ -435,7 +435,7 @@ def test_results_without_examples(results_dir: Path, tmp_path: Path) -> None:
     copy = tmp_path / "results"
     shutil.copytree(results_dir, copy)
     index = read_index(copy)
-    kept = [f for f in index.files if f.kind not in ("example", "attention")]
+    kept = [f for f in index.files if f.kind not in ("example", "attention", "spectrum")]
     write_index(copy, index.model_copy(update={"files": kept}))
     empty, site = Results.load(copy), Site()
     for module in MODULES:
