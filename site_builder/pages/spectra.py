@@ -85,7 +85,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     loose = star_list.loose_spectra(results)
     stars: list[Star | Loose] = [*own, *loose]
     if not stars:
-        return {"star": None}
+        return {"star": None, "loose": []}
     groups = [
         {"title": f"{origin.capitalize()}: {star_list.CLASS_TITLES[name].lower()}", "stars": members}
         for origin in ("observed", "synthetic")
