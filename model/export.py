@@ -29,7 +29,7 @@ from model.surveys import lamost
 from model.train import Trainer, curve, predict
 from model.vit import Network, Scaler, SpecViT, VitConfig
 from site_builder.contract import BadInput, write_file, write_index
-from site_builder.contract.io import read_bytes, read_file, read_index, replacing_folder, write_atomic
+from site_builder.contract.io import read_index, replacing_folder, take_over
 from site_builder.contract.schema import (
     AblationRow,
     AblationsFile,
@@ -364,19 +364,6 @@ def check_results_folder(out: Path) -> None:
         raise BadInput(f"--out {out} holds something else than results; give an empty or a new folder.")
 
 
-def _kept(old: Path, new: Path, replaced: set[str], written: set[str]) -> list[IndexEntry]:
-    """Copy the files of runs other than ``replaced`` from one results folder to another, hashes checked."""
-    entries = []
-    for entry in read_index(old).files:
-        parts = entry.path.split("/")
-        if entry.path in written or entry.kind == "interpolation" or (parts[0] == "runs" and parts[1] in replaced):
-            continue
-        read_file(old, entry)
-        write_atomic(new / entry.path, read_bytes(old / entry.path))
-        entries.append(entry)
-    return entries
-
-
 def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None, keep: bool = False) -> None:
     """Export runs to ``out`` (replaced as a whole) and, if given, weights into the folder ``weights``.
 
@@ -391,7 +378,10 @@ def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None, ke
         runs = [RunExport(p, temp) for p in pipelines]
         entries = [e for run in runs for e in run.export()]
         if keep:
-            entries += _kept(out, temp, {run.config.run_id for run in runs}, {e.path for e in entries})
+            written = {e.path for e in entries} | {"interpolation.json"}
+            ours = tuple(f"runs/{run.config.run_id}/" for run in runs)
+            others = (e for e in read_index(out).files if e.path not in written and not e.path.startswith(ours))
+            entries += take_over(out, temp, others)
         first = runs[0]
         axes = leave_one_out(first.pipeline.simulator.grid)
         interpolation = InterpolationFile(provenance=first.stamp, instrument=first.config.instrument, axes=axes)

@@ -17,15 +17,7 @@ from model.surveys import ObservedSpectra, apogee, desi, desi_layout, lamost, pa
 from model.surveys.lamost import observed_folder
 from site_builder.contract.base import Origin, Provenance, WaveAxis, class_of
 from site_builder.contract.errors import BadInput
-from site_builder.contract.io import (
-    read_bytes,
-    read_file,
-    read_index,
-    replacing_folder,
-    write_atomic,
-    write_file,
-    write_index,
-)
+from site_builder.contract.io import read_index, replacing_folder, take_over, write_file, write_index
 from site_builder.contract.schema import Index
 from site_builder.contract.spectra import SpectrumFile
 
@@ -293,10 +285,6 @@ def write(out: Path) -> tuple[list[str], list[str]]:
     with replacing_folder(out) as temp:
         entries = [write_file(temp, f"spectra/{f.id}.json", f) for f in files]
         written = [e.path for e in entries]
-        for entry in old.files:
-            if entry.kind != "spectrum":
-                read_file(out, entry)
-                write_atomic(temp / entry.path, read_bytes(out / entry.path))
-                entries.append(entry)
+        entries += take_over(out, temp, (e for e in old.files if e.kind != "spectrum"))
         write_index(temp, Index(main_run=old.main_run, files=sorted(entries, key=lambda e: e.path)))
     return written, left_out

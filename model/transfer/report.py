@@ -14,15 +14,7 @@ from model.surveys.lamost import observed_folder
 from model.transfer.experiment import NETWORKS, Experiment, Unit
 from model.transfer.fit import FitConfig
 from model.transfer.stars import Stars
-from site_builder.contract.io import (
-    read_bytes,
-    read_file,
-    read_index,
-    replacing_folder,
-    write_atomic,
-    write_file,
-    write_index,
-)
+from site_builder.contract.io import read_index, replacing_folder, take_over, write_file, write_index
 from site_builder.contract.schema import Index, Interval, Provenance
 from site_builder.contract.transfer import (
     TransferAnswer,
@@ -225,10 +217,6 @@ def write(experiments: list[Experiment], out: Path) -> None:
             if path not in {e.path for e in old.files}:
                 entries.append(write_file(temp, path, instrument_file(experiment.instrument, file.provenance)))
         written = {e.path for e in entries}
-        for entry in old.files:
-            if entry.path not in written:
-                read_file(out, entry)
-                write_atomic(temp / entry.path, read_bytes(out / entry.path))
-                entries.append(entry)
+        entries += take_over(out, temp, (e for e in old.files if e.path not in written))
         entries.sort(key=lambda e: e.path)
         write_index(temp, Index(main_run=old.main_run, files=entries))
