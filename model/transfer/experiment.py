@@ -122,6 +122,8 @@ class Experiment:
     def __init__(self, band: Band, config: TransferConfig, folder: Path) -> None:
         self.band, self.config, self.folder = band, config, folder
         self.instrument = band.instrument()
+        self._simulators: dict[bool, VariedSimulator] = {}
+        self._pretrained: dict[tuple[str, bool], Network] = {}
 
     @cached_property
     def stars(self) -> Stars:
@@ -139,10 +141,13 @@ class Experiment:
         return folds_of(self.stars.logg, self.config.folds, self.config.seed)
 
     def simulator(self, augmented: bool) -> VariedSimulator:
-        """Where synthetic training spectra come from."""
-        b = self.band
-        prior = b.varied_prior if augmented else b.prior
-        return VariedSimulator(self.instrument, prior, b.grid(), b.synthetic if augmented else None)
+        """Where synthetic training spectra come from, made once."""
+        if augmented not in self._simulators:
+            b = self.band
+            prior = b.varied_prior if augmented else b.prior
+            made = VariedSimulator(self.instrument, prior, b.grid(), b.synthetic if augmented else None)
+            self._simulators[augmented] = made
+        return self._simulators[augmented]
 
     def build(self, model: str) -> Network:
         """An untrained network."""
@@ -152,7 +157,12 @@ class Experiment:
         return mlp.build(self.band.vit.n_pixels, (512, 256, 128), self.config.seed)
 
     def pretrained(self, model: str, augmented: bool) -> Network:
-        """A network trained on synthetic spectra alone: now, or loaded."""
+        """A copy of the network trained on synthetic spectra alone: trained now, or loaded, once."""
+        if (model, augmented) not in self._pretrained:
+            self._pretrained[model, augmented] = self._pretrain(model, augmented)
+        return deepcopy(self._pretrained[model, augmented])
+
+    def _pretrain(self, model: str, augmented: bool) -> Network:
         c = self.config
         recipe = TrainConfig(
             presentations=c.presentations, learning_rate=c.learning_rate, loss="mse", precision="bfloat16", seed=c.seed,
