@@ -166,7 +166,7 @@ class Experiment:
         c = self.config
         recipe = TrainConfig(
             presentations=c.presentations, learning_rate=c.learning_rate, loss="mse", precision="bfloat16", seed=c.seed,
-            calibration=min(20_000, c.presentations),
+            calibration=min(20_000, c.presentations // 20),
         )  # fmt: skip
         simulator = self.simulator(augmented)
         name = f"{model}-{'varied' if augmented else 'plain'}"
