@@ -14,7 +14,8 @@ from model.simulator import SPEED_OF_LIGHT_KMS, Simulator
 from model.surveys import lamost
 from model.train import predict
 from model.vit import SpecViT, rollout
-from site_builder.contract.schema import AttentionFile, ExampleFile, Ladder, LadderLimits, Provenance, StarClass
+from site_builder.contract.base import class_of
+from site_builder.contract.schema import AttentionFile, ExampleFile, Ladder, LadderLimits, Provenance
 
 # labels of the synthetic example stars (teff [K], logg, mh), giants to dwarfs in turn; inputs, not results
 STARS: tuple[tuple[str, float, float, float], ...] = (
@@ -38,11 +39,6 @@ class Star:
 
     example: ExampleFile
     attention: AttentionFile
-
-
-def star_class(logg: float) -> StarClass:
-    """Giant below 2.5, subgiant below 3.5, else dwarf."""
-    return "giant" if logg < 2.5 else "subgiant" if logg < 3.5 else "dwarf"
 
 
 def _rounded(values: Any, digits: int = 4) -> list[float]:
@@ -124,7 +120,7 @@ def synthetic_stars(
             survey="synthetic",
             credit="The SpecViT maintainers; Turbospectrum on C3K/ATLAS12 models",
             instrument=simulator.instrument.name,
-            star_class=star_class(logg),
+            star_class=class_of(logg),
             logg=logg,
             teff=teff,
             mh=mh,
@@ -157,7 +153,7 @@ def choose_observed(evaluation: EvaluationSet, snr_max: float, per_class: int = 
     assert evaluation.valid is not None
     complete = evaluation.valid.float().mean(1).numpy()
     for name in ("giant", "subgiant", "dwarf"):
-        members = np.flatnonzero([star_class(v) == name for v in evaluation.logg])
+        members = np.flatnonzero([class_of(v) == name for v in evaluation.logg])
         members = members[(complete[members] > 0.97) & (evaluation.snr[members] <= snr_max)]
         thirds = np.array_split(members[np.argsort(evaluation.mh[members], kind="stable")], per_class)
         chosen += [int(part[np.argmax(evaluation.snr[part])]) for part in thirds if len(part)]
@@ -200,7 +196,7 @@ def observed_stars(
             survey="LAMOST DR10",
             credit=lamost.CREDIT,
             instrument=simulator.instrument.name,
-            star_class=star_class(logg),
+            star_class=class_of(logg),
             logg=logg,
             teff=float(evaluation.teff[i]),
             mh=float(evaluation.mh[i]),

@@ -19,6 +19,7 @@ from site_builder.contract import BadInput
 
 AXES = ("teff", "logg", "mh")
 OPTICAL = "ts_c3k_optical_grid_R20000.npz"
+H_BAND = "ts_c3k_apogee_grid_R22500.npz"
 OPTICAL_RESOLUTION = 20_000.0
 CHOICE = "SPECVIT_GRID"
 # vacuum Angstrom: what the instruments need of a grid, line-spread functions included

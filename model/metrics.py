@@ -4,6 +4,8 @@ With d = predicted - true over a slice: bias = mean d; RMSE = sqrt(mean d^2); MA
 R2 = 1 - sum d^2 / sum (true - mean true)^2 within the slice; NMAD = 1.4826 median |d - median d|.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 NAMES = ("r2", "rmse", "mae", "bias", "nmad")
@@ -24,6 +26,17 @@ def metrics(truth: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     return np.stack([1 - square / spread, np.sqrt(square), np.abs(d).mean(-1), d.mean(-1), nmad], -1)
 
 
+def resampled(measure: Callable[[np.ndarray], np.ndarray], n: int, resamples: int, seed: int = 0) -> np.ndarray:
+    """(2, ...) 2.5 % and 97.5 % percentiles of a measure over bootstrap samples of n stars.
+
+    Args:
+        measure: values (samples, ...) of rows of stars (samples, n).
+    """
+    rng = np.random.default_rng(seed)
+    rows = [measure(rng.integers(0, n, (min(100, resamples - i), n))) for i in range(0, resamples, 100)]
+    return np.asarray(np.percentile(np.concatenate(rows), [2.5, 97.5], axis=0))
+
+
 def bootstrap(truth: np.ndarray, predicted: np.ndarray, resamples: int, seed: int = 0) -> np.ndarray:
     """(3, 5): values of ``NAMES`` and their 2.5 % and 97.5 % percentiles over resampled stars.
 
@@ -31,14 +44,8 @@ def bootstrap(truth: np.ndarray, predicted: np.ndarray, resamples: int, seed: in
         truth: (n,) log g.
         predicted: (n,) log g.
     """
-    rng = np.random.default_rng(seed)
-    n = len(truth)
-    rows = []
-    for start in range(0, resamples, 100):
-        pick = rng.integers(0, n, (min(100, resamples - start), n))
-        rows.append(metrics(truth[pick], predicted[pick]))
-    lo, hi = np.percentile(np.concatenate(rows), [2.5, 97.5], axis=0)
-    return np.stack([metrics(truth, predicted), lo, hi])
+    ends = resampled(lambda pick: metrics(truth[pick], predicted[pick]), len(truth), resamples, seed)
+    return np.concatenate([metrics(truth, predicted)[None], ends])
 
 
 def coverage(truth: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, half95: np.ndarray) -> tuple[float, float]:
@@ -51,15 +58,12 @@ def paired_gap(
     truth: np.ndarray, first: np.ndarray, second: np.ndarray, resamples: int, seed: int = 0
 ) -> tuple[float, float, float]:
     """R2 of ``first`` minus R2 of ``second`` on the same stars, with its 95 % bootstrap interval."""
-    rng = np.random.default_rng(seed)
     a, b = np.square(first - truth), np.square(second - truth)
-    n = len(truth)
 
     def gap(pick: np.ndarray | slice) -> np.ndarray:
         t = truth[pick]
         spread = np.square(t - t.mean(-1, keepdims=True)).sum(-1)
         return np.asarray((b[pick] - a[pick]).sum(-1) / spread)
 
-    found = [gap(rng.integers(0, n, (min(100, resamples - i), n))) for i in range(0, resamples, 100)]
-    lo, hi = np.percentile(np.concatenate(found), [2.5, 97.5])
+    lo, hi = resampled(gap, len(truth), resamples, seed)
     return float(gap(slice(None))), float(lo), float(hi)

@@ -115,7 +115,7 @@ def read_in_pieces(path: Path, piece: int) -> tuple[desi_catalogue.Catalogue, np
             columns.setdefault(key, np.empty(n, values.dtype))[rows] = values
     whole = _catalogue(columns)
     numbered = desi_catalogue.Catalogue(whole.targetid, np.arange(n), {}, {}, whole.cuts)
-    return whole, desi_catalogue._unique(numbered, badness).z
+    return whole, desi_catalogue.one_row_each(numbered, badness).z
 
 
 def _piece(path: Path, name: str, rows: slice) -> tuple[desi_catalogue.Catalogue, np.ndarray]:
@@ -124,8 +124,8 @@ def _piece(path: Path, name: str, rows: slice) -> tuple[desi_catalogue.Catalogue
         kept = [t for t in (name, "FIBERMAP") if t in reading.names(hdus)]
         part = fits.HDUList([fits.PrimaryHDU(), *(fits.BinTableHDU(hdus[t].data[rows], name=t) for t in kept)])
         data = reading.table(part, path, name)
-        read = desi_catalogue._rvtab if name == "RVTAB" else desi_catalogue._sptab
+        read = desi_catalogue.read_rvtab if name == "RVTAB" else desi_catalogue.read_sptab
         catalogue, badness = read(path, data)
         catalogue.targetid = catalogue.targetid.copy()
-        desi_catalogue._fiber_cut(path, part, catalogue)
+        desi_catalogue.fiber_cut(path, part, catalogue)
     return catalogue, badness

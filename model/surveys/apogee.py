@@ -18,6 +18,7 @@ from model.surveys import LABELS, ObservedSpectra, reading
 from site_builder.contract import BadInput
 
 INSTRUMENT = "APOGEE"
+ROWS = "apogee_real_apstar_dr17_2stars.npz"
 RESOLUTION = 22_500.0
 # middle of the gaps between the chips, vacuum Angstrom, rest frame
 CHIP_BORDERS = (15_000.0, 15_834.0, 16_456.0, 17_100.0)
@@ -117,9 +118,8 @@ def read_rows(path: Path | None = None) -> ObservedSpectra:
     Raises:
         BadInput: the file is damaged or lacks a field.
     """
-    name = "apogee_real_apstar_dr17_2stars.npz"
-    raw = data.load(name) if path is None else data.read_npz(path)
-    path = data.DATA / name if path is None else path
+    raw = data.load(ROWS) if path is None else data.read_npz(path)
+    path = data.DATA / ROWS if path is None else path
     lacking = [k for k in ("wave_vac", "flux", "err", "name") if k not in raw]
     if lacking:
         raise BadInput(f"{path}: field {lacking[0]} is missing; give a file as described in data/README.md.")

@@ -74,14 +74,15 @@ def read(path: Path, labels: str = "RVTAB") -> Catalogue:
                 "redrock file."
             )
         data = reading.table(hdus, path, name)
-        catalogue, badness = _rvtab(path, data) if name == "RVTAB" else _sptab(path, data)
+        catalogue, badness = read_rvtab(path, data) if name == "RVTAB" else read_sptab(path, data)
         if name == "SPTAB" and "RVTAB" in have:
             _rvtab_cuts(path, reading.table(hdus, path, "RVTAB"), catalogue)
-        _fiber_cut(path, hdus, catalogue)
-    return _unique(catalogue, badness)
+        fiber_cut(path, hdus, catalogue)
+    return one_row_each(catalogue, badness)
 
 
-def _rvtab(path: Path, data: fits.FITS_rec) -> tuple[Catalogue, np.ndarray]:
+def read_rvtab(path: Path, data: fits.FITS_rec) -> tuple[Catalogue, np.ndarray]:
+    """rvspecfit's labels, and how bad each row is: the error of its velocity."""
     columns = {"teff": "TEFF", "logg": "LOGG", "mh": "FEH"}
     vrad = reading.column(data, path, "VRAD").astype(np.float64)
     cuts = {
@@ -102,7 +103,8 @@ def _rvtab(path: Path, data: fits.FITS_rec) -> tuple[Catalogue, np.ndarray]:
     return catalogue, reading.error(reading.column(data, path, "VRAD_ERR"))
 
 
-def _sptab(path: Path, data: fits.FITS_rec) -> tuple[Catalogue, np.ndarray]:
+def read_sptab(path: Path, data: fits.FITS_rec) -> tuple[Catalogue, np.ndarray]:
+    """FERRE's labels, and how bad each row is."""
     columns = {"teff": "TEFF", "logg": "LOGG", "mh": "FEH"}
     vrad = reading.column(data, path, "RV_ADOP").astype(np.float64)
     covariance = reading.column(data, path, "COVAR").reshape(len(vrad), FERRE_LABELS, FERRE_LABELS)
@@ -126,19 +128,19 @@ def _redrock(path: Path, data: fits.FITS_rec) -> Catalogue:
     nothing = {k: np.full(len(z), np.nan) for k in FERRE}
     targetid = reading.column(data, path, "TARGETID").astype(np.int64)
     catalogue = Catalogue(targetid, z, nothing, dict(nothing), {})
-    return _unique(catalogue, reading.error(reading.column(data, path, "ZERR")))
+    return one_row_each(catalogue, reading.error(reading.column(data, path, "ZERR")))
 
 
 def _rvtab_cuts(path: Path, data: fits.FITS_rec, catalogue: Catalogue) -> None:
     """Add rvspecfit's cuts to FERRE's labels: the two tables of the value-added catalogue match row by row."""
-    rvtab, _ = _rvtab(path, data)
+    rvtab, _ = read_rvtab(path, data)
     if not np.array_equal(rvtab.targetid, catalogue.targetid):
         raise BadInput(f"{path}: field TARGETID differs between RVTAB and SPTAB; fetch the file again.")
     extra = {k: v for k, v in rvtab.cuts.items() if k.startswith("R")}
     catalogue.cuts = extra | catalogue.cuts
 
 
-def _fiber_cut(path: Path, hdus: fits.HDUList, catalogue: Catalogue) -> None:
+def fiber_cut(path: Path, hdus: fits.HDUList, catalogue: Catalogue) -> None:
     """Add the cut on COADD_FIBERSTATUS where the file has a FIBERMAP."""
     if "FIBERMAP" not in reading.names(hdus):
         return
@@ -154,7 +156,7 @@ def _fiber_cut(path: Path, hdus: fits.HDUList, catalogue: Catalogue) -> None:
     catalogue.cuts["COADD_FIBERSTATUS = 0 in the catalogue"] = good
 
 
-def _unique(catalogue: Catalogue, badness: np.ndarray) -> Catalogue:
+def one_row_each(catalogue: Catalogue, badness: np.ndarray) -> Catalogue:
     """One row a target: the one that passes the cuts with the smallest ``badness``."""
     fails = ~np.logical_and.reduce([np.ones(len(badness), bool), *catalogue.cuts.values()])
     order = np.lexsort((np.nan_to_num(badness, nan=np.inf), fails, catalogue.targetid))

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from model import data, provenance
+from model.grid import H_BAND
 from model.resample import resample
 from model.surveys import ObservedSpectra, apogee, desi, desi_layout, lamost, pack, sdss
 from model.surveys.lamost import observed_folder
@@ -23,16 +24,11 @@ from site_builder.contract.spectra import SpectrumFile
 
 MAX_PIXELS = 4096
 RUN = "spectra"
-CANNON = "apogee_cannon_dr10_coeffs.npz"
-H_GRID = "ts_c3k_apogee_grid_R22500.npz"
-APSTAR = "apogee_real_apstar_dr17_2stars.npz"
 PIPELINE = "inverse variance of the survey's pipeline"
 GALAXY = "a galaxy: outside what the models here know, and their answer to it would mean nothing; shown for the format"
 CREDITS = {
     "DESI": "DESI Collaboration, Early Data Release (CC BY 4.0)",
     "SDSS": "Sloan Digital Sky Survey",
-    "DR1": "Observed by LAMOST (Guoshoujing Telescope, National Astronomical Observatories, Chinese Academy of "
-    "Sciences), data release 1",
     "Gaia": "ESA/Gaia/DPAC, Gaia Data Release 3",
     "APOGEE": "SDSS-IV APOGEE, data release 17",
     "window": "APOGEE, as published with The Cannon (Ness et al. 2015, ApJ 808, 16; Casey et al. 2016)",
@@ -113,7 +109,7 @@ def _lamost() -> Iterator[Sample]:
     )  # fmt: skip
     first = pack.read_lamost_dr1()
     yield _sample(
-        first, _giant(first), "lamost-dr1-giant", "A giant of LAMOST DR1", "LAMOST DR1", CREDITS["DR1"],
+        first, _giant(first), "lamost-dr1-giant", "A giant of LAMOST DR1", "LAMOST DR1", pack.CREDIT_DR1,
         pack.LAMOST_DR1, labels="LAMOST DR1 catalogue",
     )  # fmt: skip
 
@@ -145,7 +141,7 @@ def _narrow() -> Iterator[Sample]:
     rows = apogee.read_rows()
     for i, name in enumerate(rows.id):
         yield _sample(
-            rows, i, f"apogee-star-{i + 1}", str(name), "APOGEE DR17", CREDITS["APOGEE"], APSTAR,
+            rows, i, f"apogee-star-{i + 1}", str(name), "APOGEE DR17", CREDITS["APOGEE"], apogee.ROWS,
             note="gaps: between the three detectors there are no data",
         )  # fmt: skip
     window = pack.read_apogee_giants()
@@ -157,12 +153,12 @@ def _narrow() -> Iterator[Sample]:
 
 
 def _emulated() -> Iterator[Sample]:
-    raw = data.read_npz(observed_folder() / CANNON)
+    raw = data.read_npz(observed_folder() / pack.CANNON)
     teff, logg, mh, alpha = (round(float(v), 4) for v in raw["baseline_labels"])
     about = {
         "id": "apogee-emulated-giant", "title": "A giant, emulated", "origin": "emulated",
         "survey": "emulator of APOGEE DR10", "what": "a star", "credit": CREDITS["cannon"],
-        "source_file": f"{CANNON}, at its baseline labels, [alpha/M] {alpha:g}", "resolution": apogee.RESOLUTION,
+        "source_file": f"{pack.CANNON}, at its baseline labels, [alpha/M] {alpha:g}", "resolution": apogee.RESOLUTION,
         "normalisation": "continuum", "noise_source": "scatter of the emulator about the observed spectra",
         "note": "no telescope saw this star: an emulator fitted to observed spectra drew it",
         "teff": teff, "logg": logg, "mh": mh, "star_class": class_of(logg), "label_source": "put in",
@@ -173,14 +169,14 @@ def _emulated() -> Iterator[Sample]:
 
 
 def _synthetic() -> Iterator[Sample]:
-    raw = data.load(H_GRID)
+    raw = data.load(H_BAND)
     for name, teff, logg in (("giant", 4500.0, 2.0), ("dwarf", 4500.0, 4.0)):
         at = tuple(int(np.argmin(np.abs(raw[k] - v))) for k, v in (("teff", teff), ("logg", logg), ("mh", 0.0)))
         found = [float(raw[k][i]) for k, i in zip(("teff", "logg", "mh"), at, strict=True)]
         about = {
             "id": f"synthetic-h-{name}", "title": f"A synthetic {name}, H band", "origin": "synthetic",
             "survey": "synthetic", "what": "a star", "credit": CREDITS["grid"],
-            "source_file": f"{H_GRID}, one node of the grid", "resolution": float(raw["R"]),
+            "source_file": f"{H_BAND}, one node of the grid", "resolution": float(raw["R"]),
             "normalisation": "continuum", "noise_source": "", "note": "computed, without noise",
             "teff": found[0], "logg": found[1], "mh": found[2], "star_class": class_of(found[1]),
             "label_source": "computed with them",
@@ -266,12 +262,12 @@ def spectra_files(stamp: Provenance) -> tuple[list[SpectrumFile], list[str]]:
 def stamp() -> Provenance:
     """Provenance of the files, with the hash of every file that is there."""
     names = ("sdss_spec-0266-51602-0031.fits", lamost.FILE, pack.LAMOST_DR1, pack.STELIB, pack.IRTF, pack.GAIA_RVS,
-             pack.APOGEE, CANNON)  # fmt: skip
+             pack.APOGEE, pack.CANNON)  # fmt: skip
     paths: list[Path] = [observed_folder() / name for name in names]
     paths += sorted(observed_folder().glob("desi_*.fits"))
     hashes = {p.name: data.sha256(p) for p in paths if p.exists()}
     config = {"max_pixels": MAX_PIXELS, "sources": list(SOURCES)}
-    return provenance.stamp(RUN, "python -m model spectra --out results", config, 0, (H_GRID, APSTAR), hashes)
+    return provenance.stamp(RUN, "python -m model spectra --out results", config, 0, (H_BAND, apogee.ROWS), hashes)
 
 
 def write(out: Path) -> tuple[list[str], list[str]]:

@@ -12,7 +12,7 @@ from model import data
 from model.resample import vacuum_from_air
 from model.surveys import ObservedSpectra, reading
 from model.surveys.align import align
-from model.surveys.lamost import observed_folder
+from model.surveys.lamost import CREDIT, observed_folder
 from site_builder.contract import BadInput
 
 STELIB = "stelib_v3.2_255stars.npz"
@@ -20,6 +20,8 @@ IRTF = "irtf_48spectra.npz"
 LAMOST_DR1 = "lamost_dr1_131stars.npz"
 GAIA_RVS = "gaia_rvs_real_6stars.npz"
 APOGEE = "apogee_real_671stars_100px.npz"
+CANNON = "apogee_cannon_dr10_coeffs.npz"
+CREDIT_DR1 = CREDIT.replace("release 10", "release 1")
 STELIB_FWHM = 3.0  # Angstrom
 CA_REGION = 8500.0  # Angstrom, where one number for the resolution is given
 IRTF_PARTS = {"optical": (8105.0, 9000.0), "h": (15_000.0, 17_100.0)}

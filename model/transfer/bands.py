@@ -6,16 +6,17 @@ from dataclasses import dataclass
 import torch
 
 from model import data
-from model.grid import SpectralGrid, from_npz_arrays, load_optical
+from model.grid import H_BAND, SpectralGrid, from_npz_arrays, load_optical
 from model.instruments import Instrument, RelativeNoise, lamost
 from model.simulator import PRIORS
+from model.surveys import lamost as surveys_lamost
+from model.surveys import pack
 from model.transfer import stars
 from model.transfer.augment import Variation
 from model.transfer.stars import Stars
 from model.vit import VitConfig
 from site_builder.contract.schema import Prior, WaveAxis
 
-H_GRID = "ts_c3k_apogee_grid_R22500.npz"
 APOGEE_RESOLUTION = 22_500.0
 APOGEE_STEP = 6e-6  # dex per pixel of APOGEE's combined spectra
 
@@ -52,7 +53,7 @@ class Band:
 
 def h_grid() -> SpectralGrid:
     """The embedded synthetic grid of the H band (R = 22 500, 15127-16981 A)."""
-    return from_npz_arrays(data.load(H_GRID), str(data.DATA / H_GRID))
+    return from_npz_arrays(data.load(H_BAND), str(data.DATA / H_BAND))
 
 
 def h_band() -> Instrument:
@@ -73,7 +74,7 @@ def h_band() -> Instrument:
 
 def apogee_window() -> Instrument:
     """100 pixels of APOGEE near 15168 A at R = 22 500: where published spectra of labelled giants are at hand."""
-    axis = WaveAxis(scale="log10", start=stars.window_start(), step=APOGEE_STEP, n=100)
+    axis = WaveAxis(scale="log10", start=stars.WINDOW_START, step=APOGEE_STEP, n=100)
     return Instrument(
         name="apogee-window",
         title="APOGEE, a window of 100 pixels",
@@ -121,7 +122,7 @@ def bands() -> dict[str, Band]:
         observed=Variation(velocity_kms=15.0, continuum=0.03, noise=0.02, gap=60),
         cross_validated=stars.lamost_dr10,
         independent=(stars.stelib, stars.irtf_optical, stars.lamost_dr1),
-        files=("lamost_dr10_red.npz", "stelib_v3.2_255stars.npz", "irtf_48spectra.npz", "lamost_dr1_131stars.npz"),
+        files=(surveys_lamost.FILE, pack.STELIB, pack.IRTF, pack.LAMOST_DR1),
         embedded=("ts_c3k_optical_grid_R20000.npz", "lamost_relative_noise.npz", "pfs_mr_noise_model.npz"),
         subset=stars.DR10_SUBSET,
     )  # fmt: skip
@@ -141,8 +142,8 @@ def bands() -> dict[str, Band]:
         observed=Variation(velocity_kms=15.0, continuum=0.03, noise=0.02, gap=60),
         cross_validated=stars.emulated_giants,
         independent=(stars.irtf_h,),
-        files=("apogee_cannon_dr10_coeffs.npz", "irtf_48spectra.npz"),
-        embedded=(H_GRID,),
+        files=(pack.CANNON, pack.IRTF),
+        embedded=(H_BAND,),
         sizes=(10, 100),
     )  # fmt: skip
     window = Band(
@@ -158,7 +159,7 @@ def bands() -> dict[str, Band]:
         observed=Variation(velocity_kms=1.0, continuum=0.01, noise=0.01, gap=10),
         cross_validated=stars.window_giants,
         independent=(),
-        files=("apogee_real_671stars_100px.npz",),
-        embedded=(H_GRID,),
+        files=(pack.APOGEE,),
+        embedded=(H_BAND,),
     )
     return {b.name: b for b in (optical, h, window)}

@@ -18,6 +18,7 @@ from model.baselines import mlp
 from model.baselines.boosting import Boosting
 from model.baselines.ridge import Ridge
 from model.data import read_npz
+from model.evaluate import CLASSES
 from model.simulator import Simulator, fixed_set
 from model.train import TrainConfig, Trainer, predict
 from model.transfer.augment import Variations, VariedSimulator
@@ -30,7 +31,7 @@ from site_builder.contract.io import dumps, write_atomic
 NETWORKS = ("specvit", "mlp")
 SYNTHETIC_BASELINES = ("lightgbm", "ridge")
 SURVEY_BASELINES = ("lightgbm", "svr", "ridge")
-CLASS_EDGES = (2.5, 3.5)
+CLASS_EDGES = [lo for lo, _ in CLASSES.values()][1:]
 COVERAGE = (0.682689, 0.95)
 
 

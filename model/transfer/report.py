@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from model import data, provenance
+from model.evaluate import CLASSES
 from model.export import instrument_file
-from model.metrics import NAMES, coverage, metrics
+from model.metrics import NAMES, coverage, metrics, resampled
 from model.surveys.lamost import observed_folder
 from model.transfer.experiment import NETWORKS, Experiment, Unit
 from model.transfer.fit import FitConfig
@@ -24,23 +25,19 @@ from site_builder.contract.transfer import (
     TransferStars,
 )
 
-CLASSES = {"giant": (-np.inf, 2.5), "subgiant": (2.5, 3.5), "dwarf": (3.5, np.inf)}
 MIN_STARS = 10
 TITLES = {"specvit": "SpecViT", "mlp": "MLP", "ridge": "Ridge", "svr": "SVR", "lightgbm": "LightGBM"}
 
 
 def intervals(truth: np.ndarray, predicted: np.ndarray, resamples: int) -> dict[str, Interval]:
     """R2, MAE, bias, NMAD and sigma with 95 % bootstrap intervals over stars."""
-    rng = np.random.default_rng(0)
-    n = len(truth)
 
     def measured(pick: np.ndarray | slice) -> np.ndarray:
         found = metrics(truth[pick], predicted[pick])
         sigma = np.sqrt(np.maximum(found[..., 1] ** 2 - found[..., 3] ** 2, 0))
         return np.asarray(np.concatenate([found, sigma[..., None]], -1))
 
-    rows = [measured(rng.integers(0, n, (min(100, resamples - i), n))) for i in range(0, resamples, 100)]
-    lo, hi = np.percentile(np.concatenate(rows), [2.5, 97.5], axis=0)
+    lo, hi = resampled(measured, len(truth), resamples)
     columns = zip((*NAMES, "sigma"), measured(slice(None)).round(6), lo.round(6), hi.round(6), strict=True)
     found = {k: Interval(value=float(v), lo=float(a), hi=float(b)) for k, v, a, b in columns}
     found.pop("rmse")

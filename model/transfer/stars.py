@@ -1,8 +1,8 @@
 """The real stars of each band on an instrument's pixels, selected, with what is known about their labels."""
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,10 +16,9 @@ from site_builder.contract import BadInput
 from site_builder.contract.transfer import TransferSet
 
 MIN_COVERAGE = 0.9
-CANNON = "apogee_cannon_dr10_coeffs.npz"
 DR10_SUBSET = "Teff below 6800 K and S/N above 50"
 EMULATED_SNR = 100.0
-WINDOW_START = 4.180938
+WINDOW_START = 4.180938  # log10 of the first vacuum Angstrom in the file of observed giants
 GRID_TEFF = (3750.0, 7000.0)
 GRID_TEFF_H = (3750.0, 5500.0)
 SOURCES = {
@@ -58,15 +57,13 @@ class Stars:
 
 
 def on_pixels(
-    spectra: ObservedSpectra, instrument: Instrument, subset: Callable[[np.ndarray], np.ndarray] | None = None,
-    **info: object,
+    spectra: ObservedSpectra, instrument: Instrument, subset: np.ndarray | None = None, **info: Any
 ) -> Stars:  # fmt: skip
     """Bring selected spectra to the instrument's pixels."""
     found = [
         to_instrument(spectra.wave, flux, ivar, float(z), instrument)
         for flux, ivar, z in zip(spectra.flux, spectra.ivar, spectra.z, strict=True)
     ]
-    snr = np.array([f.snr for f in found])
     return Stars(
         info=TransferSet(n=len(spectra), selection=spectra.report, **info),
         id=[str(i) for i in spectra.id],
@@ -76,8 +73,8 @@ def on_pixels(
         logg_err=spectra.logg_err.astype(np.float64),
         teff=spectra.teff.astype(np.float64),
         mh=spectra.mh.astype(np.float64),
-        snr=snr,
-        subset=None if subset is None else subset(snr),
+        snr=np.array([f.snr for f in found]),
+        subset=subset,
     )
 
 
@@ -122,7 +119,7 @@ def lamost_dr10(instrument: Instrument) -> Stars:
     quality = dict(zip(raw["names"].tolist(), raw["snri"].tolist(), strict=True))
     bright = np.array([quality[str(i)] > 50 for i in spectra.id]) & (spectra.teff < 6800)
     return on_pixels(
-        spectra, instrument, lambda _: bright,
+        spectra, instrument, bright,
         name="lamost-dr10", title="LAMOST DR10", origin="observed", survey="LAMOST DR10", role="cross-validated",
         description="low-resolution spectra of A, F and G stars; one spectrum per star, that of the best S/N",
         label_source="LASP, the survey's stellar parameter pipeline", credit=lamost.CREDIT,
@@ -139,7 +136,7 @@ def lamost_dr1(instrument: Instrument) -> Stars:
         spectra, instrument,
         name="lamost-dr1", title="LAMOST DR1", origin="observed", survey="LAMOST DR1", role="independent",
         description="low-resolution spectra from the survey's first release, many of them noisy",
-        label_source="LASP, as of the first release", credit=lamost.CREDIT.replace("release 10", "release 1"),
+        label_source="LASP, as of the first release", credit=pack.CREDIT_DR1,
         label_error=round(float(np.nanmedian(spectra.logg_err)), 4),
         label_error_source="median of the errors that the catalogue states",
     )  # fmt: skip
@@ -177,29 +174,29 @@ def stelib(instrument: Instrument) -> Stars:
     )  # fmt: skip
 
 
-def irtf_optical(instrument: Instrument) -> Stars:
-    """IRTF stars beyond 8105 A: the part of the band with the Ca II triplet; the rest is missing."""
-    spectra = select(pack.read_irtf("optical"), instrument, GRID_TEFF, coverage=0.25)
+def _irtf(instrument: Instrument, part: str, teff: tuple[float, float], coverage: float, **info: Any) -> Stars:
+    spectra = select(pack.read_irtf(part), instrument, teff, coverage)
     error, source = library_error()
     return on_pixels(
-        spectra, instrument,
-        name="irtf", title="IRTF, Ca II triplet alone", origin="observed", survey="IRTF", role="independent",
-        description="8105-8853 Å only: more than half of the band is missing", label_source=SOURCES["irtf"],
+        spectra, instrument, origin="observed", survey="IRTF", role="independent", label_source=SOURCES["irtf"],
         credit=f"IRTF Spectral Library ({SOURCES['irtf'].split(';')[0]})",
-        label_error=error, label_error_source=source,
+        label_error=error, label_error_source=source, **info,
+    )  # fmt: skip
+
+
+def irtf_optical(instrument: Instrument) -> Stars:
+    """IRTF stars beyond 8105 A: the part of the band with the Ca II triplet; the rest is missing."""
+    return _irtf(
+        instrument, "optical", GRID_TEFF, 0.25, name="irtf", title="IRTF, Ca II triplet alone",
+        description="8105-8853 Å only: more than half of the band is missing",
     )  # fmt: skip
 
 
 def irtf_h(instrument: Instrument) -> Stars:
     """IRTF stars in the H band."""
-    spectra = select(pack.read_irtf("h"), instrument, GRID_TEFF_H)
-    error, source = library_error()
-    return on_pixels(
-        spectra, instrument,
-        name="irtf-h", title="IRTF, H band", origin="observed", survey="IRTF", role="independent",
-        description="bright stars with gravities from the literature", label_source=SOURCES["irtf"],
-        credit=f"IRTF Spectral Library ({SOURCES['irtf'].split(';')[0]})",
-        label_error=error, label_error_source=source,
+    return _irtf(
+        instrument, "h", GRID_TEFF_H, MIN_COVERAGE, name="irtf-h", title="IRTF, H band",
+        description="bright stars with gravities from the literature",
     )  # fmt: skip
 
 
@@ -208,7 +205,7 @@ def emulated_giants(instrument: Instrument) -> Stars:
 
     flux = [1, d, d_i d_j (i <= j)] @ coefficients, d = labels - baseline labels (Ness et al. 2015, eq. 4).
     """
-    path = lamost.observed_folder() / CANNON
+    path = lamost.observed_folder() / pack.CANNON
     if not path.exists():
         raise BadInput(f"{path} is not there; set SPECVIT_OBSERVED to the folder with the observed spectra.")
     raw = data.read_npz(path)
@@ -250,11 +247,6 @@ def _coarser(spectra: ObservedSpectra, instrument: Instrument) -> ObservedSpectr
     # averaging over a Gaussian of that width lowers the variance by 2 sqrt(pi) width; neighbours are correlated
     spectra.ivar = spectra.ivar * 2 * np.sqrt(np.pi) * width
     return spectra
-
-
-def window_start() -> float:
-    """log10 of the first wavelength of the window (vacuum Angstrom): that of the file of observed giants."""
-    return WINDOW_START
 
 
 def window_giants(instrument: Instrument) -> Stars:
