@@ -92,8 +92,9 @@ def test_two_processes_train_as_one(tmp_path: Path) -> None:
         assert theirs["step"] == whole.step == 8
         for key, value in ours["net"].items():
             off = (theirs["net"][key] - value).abs()
-            if key == "scaler.calibration":  # quantiles of groups: a spectrum may change its group
-                assert float(off.max()) < 0.02, name
+            # calibration is measured once trained: a spectrum may change its group, or the side of a quantile it is on
+            if key in ("scaler.calibration", "scaler.spread"):
+                assert float(off.max()) < (0.02 if key == "scaler.calibration" else 0.005), (name, key)
                 continue
             # AdamW's first steps are as long for the smallest gradients, rounding errors too, as for the largest
             assert float(off.max()) < 1e-4, (name, key)
