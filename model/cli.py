@@ -208,20 +208,22 @@ class Limits:
 
 @dataclass
 class Predict:
-    """log g with its sigma for your own spectra (FITS table, CSV or ECSV), with the shipped weights."""
+    """log g with its sigma for your own spectra, with the shipped weights."""
 
     files: tyro.conf.Positional[tuple[Path, ...]]
-    """spectra: columns wave, flux and ivar (FITS: one spectrum per row, or wave once in an HDU of its own)"""
+    """files of DESI, SDSS or LAMOST; or tables (FITS, CSV, ECSV) with columns wave, flux and ivar"""
     instrument: Literal["auto", "pfs-mr", "lamost"] = "auto"
     """auto chooses by the pixel size of each spectrum"""
     weights: Path | None = None
     """a .safetensors file with its .json (default: the shipped ones)"""
     air: bool = False
-    """wavelengths are in air"""
+    """wavelengths are in air, whatever the file says"""
     vacuum: bool = False
-    """wavelengths are in vacuum (the default, for scripts that say so)"""
-    rv: float = 0.0
-    """radial velocity in km/s that is taken out (positive: receding)"""
+    """wavelengths are in vacuum, whatever the file says (which is also what is assumed where it says nothing)"""
+    rv: float | None = None
+    """radial velocity in km/s that is taken out, positive: receding (default: what a survey's file has, else 0)"""
+    unit: Literal["Angstrom", "nm", "um"] | None = None
+    """of a table's wavelengths (default: as the file says, else Angstrom)"""
     json: bool = False
     """print JSON instead of a table"""
 
@@ -231,9 +233,10 @@ class Predict:
             raise BadInput("--air and --vacuum exclude each other; give the one that the file has.")
         if not self.files:
             raise BadInput("predict: no file was named; give at least one FITS, CSV or ECSV file.")
-        if not abs(self.rv) < 2000:
+        if self.rv is not None and not abs(self.rv) < 2000:
             raise BadInput(f"--rv {self.rv:g} is no velocity of a star in km/s; give a value between -2000 and 2000.")
-        answers = predict_files(list(self.files), self.instrument, self.weights, self.air, self.rv)
+        air = True if self.air else False if self.vacuum else None
+        answers = predict_files(list(self.files), self.instrument, self.weights, air, self.rv, self.unit)
         print(json.dumps(as_json(answers), indent=1, allow_nan=False) if self.json else as_table(answers))
 
 
@@ -352,6 +355,24 @@ class Spectra:
 
 
 @dataclass
+class Onnx:
+    """Put the trained networks into a results folder as ONNX files, which the site runs in the browser."""
+
+    out: Path = Path("results")
+    """results folder that they are added to"""
+    weights: Path = Path("weights")
+    """folder of the weights; each run of the results whose weights are there gets a network"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        from model import portable
+
+        set_up(1, 0)
+        for path in portable.write(self.weights, self.out):
+            print(f"{self.out / path} written")
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -379,6 +400,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "ingest": Ingest,
     "transfer": Transfer,
     "spectra": Spectra,
+    "onnx": Onnx,
     "lamost-noise": LamostNoise,
 }
 

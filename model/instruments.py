@@ -74,6 +74,7 @@ class Instrument:
         continuum_degree: None: spectra are divided by their median; else by a polynomial of this degree.
         used: (pixels,) bool, False where the sky or the telluric bands make pixels useless.
         rv_jitter_kms: velocity errors that training spectra are given.
+        continuum: polynomials (pixels, k) and the matrix (k, pixels) that fits their coefficients to a spectrum.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Instrument:
     masked_bands: tuple[tuple[float, float], ...] = ()
     rv_jitter_kms: float = 0.0
     used: Tensor = field(init=False)
+    continuum: tuple[Tensor, Tensor] | None = field(init=False, default=None)
     _continuum: Tensor | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
@@ -94,7 +96,9 @@ class Instrument:
         used = ~np.any(inside, axis=0) if inside else np.ones(self.wave_axis.n, bool)
         self.used = torch.from_numpy(used)
         if self.continuum_degree is not None:
-            self._continuum = self._continuum_matrix(self.continuum_degree)
+            basis, fit = self._continuum_fit(self.continuum_degree)
+            self.continuum = (torch.from_numpy(basis), torch.from_numpy(fit))
+            self._continuum = torch.from_numpy((basis @ fit).T.astype(np.float32))
 
     @property
     def wave(self) -> np.ndarray:
@@ -110,14 +114,17 @@ class Instrument:
         edges = axis.start + axis.step * (np.arange(axis.n + 1) - 0.5)
         return edges if axis.scale == "linear" else 10**edges
 
-    def _continuum_matrix(self, degree: int) -> Tensor:
-        """(pixels, pixels): least-squares polynomial through the pixels outside tellurics and Ca II."""
+    def _continuum_fit(self, degree: int) -> tuple[np.ndarray, np.ndarray]:
+        """Polynomials (pixels, degree + 1), and their coefficients (degree + 1, pixels) by least squares.
+
+        Fitted are the pixels outside tellurics and Ca II.
+        """
         x = np.linspace(-1, 1, self.wave_axis.n)
         basis = np.polynomial.legendre.legvander(x, degree)
         keep = self.used.numpy() & ~np.any([(self.wave > a) & (self.wave < b) for a, b in CA_TRIPLET], axis=0)
         fit = np.zeros((degree + 1, len(x)))
         fit[:, keep] = np.linalg.pinv(basis[keep])
-        return torch.from_numpy((basis @ fit).T.astype(np.float32))
+        return basis, fit
 
     def normalise(self, flux: Tensor) -> Tensor:
         """Divide (B, pixels) by the median of each row, or by its continuum polynomial."""

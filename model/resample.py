@@ -58,12 +58,33 @@ class OnPixels:
         sigma: (pixels,) its standard deviation; 0 where there is no data.
         valid: (pixels,) bool.
         snr: median over valid pixels of flux / sigma.
+        slope: of the flux per wavelength before it is normalised, as ``slope`` has it, and its standard deviation.
     """
 
     flux: Tensor
     sigma: Tensor
     valid: Tensor
     snr: float
+    slope: tuple[float, float]
+
+
+def slope(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> tuple[float, float]:
+    """Change of the flux over 1000 Angstrom in units of the flux at 8000 Angstrom, and its standard deviation.
+
+    From a line fitted by weighted least squares; (0, inf) where it is not positive at 8000 Angstrom.
+
+    Args:
+        wave, flux: (n,).
+        ivar: (n,), 0 where there is no data.
+    """
+    x = (wave - 8000) / 1000
+    m = np.array([[(ivar * x**k).sum() for k in (j, j + 1)] for j in (0, 1)])  # normal equations
+    b = np.array([(ivar * flux).sum(), (ivar * flux * x).sum()])
+    det = m[0, 0] * m[1, 1] - m[0, 1] ** 2
+    if not det > 0:
+        return 0.0, np.inf
+    level, rise = (m[1, 1] * b[0] - m[0, 1] * b[1]) / det, (m[0, 0] * b[1] - m[0, 1] * b[0]) / det
+    return (rise / level, (m[0, 0] / det) ** 0.5 / level) if level > 0 else (0.0, np.inf)
 
 
 def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float, instrument: Instrument) -> OnPixels:
@@ -93,7 +114,8 @@ def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float
     sigma[valid] = i[valid] ** -0.5 * np.abs(scale[valid])
     good = valid & (sigma > 0)
     snr = float(np.median(normalised.numpy()[good] / sigma[good]))
-    return OnPixels(normalised, torch.from_numpy(sigma.astype(np.float32)), torch.from_numpy(valid), snr)
+    rise = slope(instrument.wave, f, np.where(instrument.used.numpy(), i, 0.0))
+    return OnPixels(normalised, torch.from_numpy(sigma.astype(np.float32)), torch.from_numpy(valid), snr, rise)
 
 
 def vacuum_from_air(wave: np.ndarray) -> np.ndarray:

@@ -114,7 +114,7 @@ def interval_factor(sigma: Tensor, table: Tensor) -> Tensor:
     """Factor (B,) of a calibration table (2, knots) at sigma (B,): linear in ln sigma, constant beyond the ends."""
     knots, values = table
     x = sigma.log()
-    i = torch.searchsorted(knots.contiguous(), x.contiguous()).clamp(1, len(knots) - 1)
+    i = (knots < x[:, None]).sum(1).clamp(1, len(knots) - 1)  # searchsorted, which ONNX lacks
     t = ((x - knots[i - 1]) / (knots[i] - knots[i - 1])).clamp(0, 1)
     return (values[i - 1] + t * (values[i] - values[i - 1])).exp()
 

@@ -29,6 +29,7 @@ from site_builder.contract.schema import (
     MetricRow,
     MetricsFile,
     ModelInfo,
+    NetworkFile,
     PredictionsFile,
     Provenance,
     RunFile,
@@ -128,6 +129,7 @@ class RunResults:
     scaling: ScalingFile | None
     ablations: AblationsFile | None
     stress: StressFile | None
+    network: NetworkFile | None
 
     def file(self, name: str) -> str:
         """Path of a file of this run within the results folder."""
@@ -245,6 +247,7 @@ class Results:
             scaling=one("scaling.json", ScalingFile),
             ablations=one("ablations.json", AblationsFile),
             stress=one("stress.json", StressFile),
+            network=one("network.json", NetworkFile),
         )
 
     @property

@@ -30,9 +30,13 @@ def render_all(results: Results, site: Site) -> None:
 
 
 def publish_results(results: Results, site: Site) -> None:
-    """Every contract file, unchanged, below ``data/results/``."""
+    """Every contract file and what is attached to it, unchanged, below ``data/results/``."""
     for path in ["index.json", *results.files]:
         site.publish(PUBLISHED_BELOW + path, read_bytes(results.root / path))
+    for path, file in results.files.items():
+        for name in file.attachments:
+            beside = path.rpartition("/")[0] + "/" + name
+            site.publish(PUBLISHED_BELOW + beside, read_bytes(results.root / beside))
 
 
 def publish_for_crawlers(results: Results, site: Site) -> None:

@@ -174,7 +174,7 @@ def test_numbers_are_written_with_true_minus_signs(call: Any) -> None:
     assert write("m.weight(a)", 3.2e-5) == "3.2\u00d710\u207b\u2075"
 
 
-@pytest.mark.parametrize("library", ["uplot", "bokeh"])
+@pytest.mark.parametrize("library", ["uplot", "bokeh", "plotly", "onnxruntime"])
 def test_vendored_files_are_the_published_ones(library: str) -> None:
     import hashlib
 

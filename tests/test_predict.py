@@ -134,7 +134,7 @@ def write(path: Path, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> P
 BAD = {
     "text": "is no spectrum file",
     "empty": "is no spectrum file",
-    "truncated": "is no spectrum file",
+    "truncated": "is no spectrum file .*truncated",
     "image": "no binary table has a field flux",
     "no-ivar": "field ivar is missing",
     "half": r"covers \d\d% of 7099-8853 A, but lamost needs 90%",
@@ -145,6 +145,7 @@ BAD = {
     "nanometres": "is not in Angstrom",
     "unsorted": "field wave does not rise",
     "negative": "field flux has a median that is not positive",
+    "too-blue": "is bluer than every star of the model's range",
     "not-a-star": "differs from every star of the model's range",
 }
 
@@ -187,6 +188,8 @@ def test_bad_files_are_one_sentence(
             write(path, wave[np.r_[1, 0, 2 : len(wave)]], flux, ivar)
         case "negative":
             write(path, wave, -np.abs(flux), ivar)
+        case "too-blue":
+            write(path, wave, flux * (wave / 8000) ** -7, ivar)
         case "not-a-star":
             write(path, wave, 1 + 0.9 * np.sin(wave / 15), np.full_like(ivar, 1e4))
     code, out, err = run(capsys, path, "--instrument", "lamost")
@@ -248,7 +251,19 @@ def test_a_real_white_dwarf_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     path = lamost.observed_folder() / "sdss_spec-0266-51602-0031.fits"
     code, out, err = run(capsys, path)
     assert (code, out) == (2, "")
-    assert "differs from every star of the model's range" in err
+    assert "is bluer than every star of the model's range" in err
+
+
+@pytest.mark.skipif(not lamost.available(), reason="the observed spectra are not redistributed; see data/README.md")
+def test_a_real_desi_file_is_read(capsys: pytest.CaptureFixture[str]) -> None:
+    """Its own layout and masks; and redrock files, which hold no spectra, are refused as what they are."""
+    folder = lamost.observed_folder()
+    code, out, err = run(capsys, folder / "desi_coadd-4-80613-thru20210324.fits", "--json")
+    assert code == 0, err
+    assert json.loads(out)[0]["instrument"] == "pfs-mr"
+    code, out, err = run(capsys, folder / "desi_redrock-4-80613-thru20210324.fits")
+    assert (code, out) == (2, "")
+    assert "is a catalogue" in err
 
 
 @pytest.mark.skipif(not lamost.available(), reason="the observed spectra are not redistributed; see data/README.md")

@@ -76,6 +76,39 @@ def read_any(path: Path, catalogue: Path | None = None, air: bool = False) -> Ob
         ) from None
 
 
+def read_rows(path: Path, unit: str | None = None) -> list[tables.TableSpectrum]:
+    """Spectra of any file one by one, as ``predict`` takes them: a survey's file with the redshift that it has.
+
+    Args:
+        unit: of a table's wavelengths, in place of what it says.
+
+    Raises:
+        BadInput: the file is missing, damaged or in no format that is known.
+    """
+    if path.suffix.lower() in tables.TEXT or not path.exists():
+        return tables.read_spectra(path, unit)
+    try:
+        name = recognise(path)
+    except BadInput as error:
+        if "cannot be read as FITS" not in str(error):
+            raise
+        name = None  # the table's reader says what is expected
+    if name is None:
+        return tables.read_spectra(path, unit)
+    spectra = FORMATS[name][1](path, None)
+    if not len(spectra):
+        raise BadInput(f"{path}: no spectrum of a target with usable pixels is in the file; give another.")
+    many = len(spectra) > 1
+    return [
+        tables.TableSpectrum(
+            f"{path} target {spectra.id[i]}" if many else str(path), spectra.wave,
+            np.asarray(spectra.flux[i], np.float64), np.asarray(spectra.ivar[i], np.float64),
+            z=float(spectra.z[i]), air=False,
+        )
+        for i in range(len(spectra))
+    ]  # fmt: skip
+
+
 def _table(path: Path, catalogue: Path | None, air: bool) -> ObservedSpectra:
     if catalogue is not None:
         raise BadInput(f"{path} is a table without identifiers, so labels cannot be joined; leave out the catalogue.")

@@ -286,8 +286,8 @@ def error(values: np.ndarray) -> np.ndarray:
         return np.where(values > 0, values, np.nan)
 
 
-def is_air(header: fits.Header) -> bool:
-    """Whether a header says that wavelengths are in air.
+def says_air(header: fits.Header) -> bool | None:
+    """Whether a header says that wavelengths are in air; None where it says nothing.
 
     Keywords: AIRORVAC (IRAF, STELIB: "air"/"vac"), VACUUM (SDSS: T/F), CTYPE1 (FITS Paper III, Greisen et al. 2006,
     A&A 446, 747: AWAV is air, WAVE vacuum), and a TUNIT/CUNIT that says "air".
@@ -297,7 +297,13 @@ def is_air(header: fits.Header) -> bool:
         return said.startswith("air")
     if "VACUUM" in header:
         return not bool(header["VACUUM"])
-    if str(header.get("CTYPE1", "")).strip().upper().startswith("AWAV"):
-        return True
+    axis = str(header.get("CTYPE1", "")).strip().upper()
+    if axis.startswith(("AWAV", "WAVE")):
+        return axis.startswith("AWAV")
     units = [str(v) for k, v in header.items() if re.fullmatch(r"(TUNIT|CUNIT)\d+", k)]
-    return any(re.search(r"\bair\b", u, re.IGNORECASE) for u in units)
+    return True if any(re.search(r"\bair\b", u, re.IGNORECASE) for u in units) else None
+
+
+def is_air(header: fits.Header) -> bool:
+    """Whether a header says that wavelengths are in air (see ``says_air``)."""
+    return bool(says_air(header))

@@ -9,6 +9,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import Table
 
+from model.surveys.reading import says_air
 from site_builder.contract import BadInput
 
 WAVE = ("wave", "wavelength", "lambda", "lam", "loglam")
@@ -27,20 +28,37 @@ class TableSpectrum:
         wave: (n,) increasing Angstrom, air or vacuum as the file has it.
         flux: (n,) any unit; 0 where invalid.
         ivar: (n,) inverse variance; 0 where there is no data.
+        z: redshift as the file has it; 0 where it says nothing.
+        air: whether wavelengths are in air; None where the file does not say.
     """
 
     name: str
     wave: np.ndarray
     flux: np.ndarray
     ivar: np.ndarray
+    z: float = 0.0
+    air: bool | None = None
 
 
-def read_spectra(path: Path) -> list[TableSpectrum]:
+@dataclass
+class _Columns:
+    """A file's columns; wave in Angstrom."""
+
+    wave: np.ndarray
+    flux: np.ndarray
+    ivar: np.ndarray
+    air: bool | None = None
+
+
+def read_spectra(path: Path, unit: str | None = None) -> list[TableSpectrum]:
     """All spectra of a file.
 
     FITS: the first binary table with a column ``flux``; ``wave`` (or ``loglam``) beside it, or once in an HDU
     of that name; ``ivar`` (or ``error``). Vector columns hold one spectrum per row, scalar columns one spectrum.
     CSV and ECSV: the same columns, one spectrum. Without a unit, wavelengths are taken as Angstrom.
+
+    Args:
+        unit: of wavelengths, in place of what the file says.
 
     Raises:
         BadInput: not such a file, a column is missing, or no pixel is usable.
@@ -48,13 +66,13 @@ def read_spectra(path: Path) -> list[TableSpectrum]:
     if not path.exists():
         raise BadInput(f"{path} is not there; give the path of a FITS, CSV or ECSV file.")
     try:
-        columns = _text_columns(path) if path.suffix.lower() in TEXT else _fits_columns(path)
+        columns = _text_columns(path, unit) if path.suffix.lower() in TEXT else _fits_columns(path, unit)
     except BadInput:
         raise
     except Exception as error:  # astropy raises many kinds on files that are something else
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise BadInput(f"{path} is no spectrum file ({reason:.120}); give a FITS table, CSV or ECSV file.") from None
-    wave, flux, ivar = columns
+    wave, flux, ivar = columns.wave, columns.flux, columns.ivar
     if flux.ndim == 1:
         flux, ivar = flux[None], ivar[None]
     waves = np.broadcast_to(wave, flux.shape) if wave.ndim == 1 and wave.shape[-1] == flux.shape[1] else wave
@@ -64,10 +82,10 @@ def read_spectra(path: Path) -> list[TableSpectrum]:
             "make them equal."
         )
     names = [f"{path} row {i}" if len(flux) > 1 else str(path) for i in range(len(flux))]
-    return [_clean(*row) for row in zip(names, waves, flux, ivar, strict=True)]
+    return [_clean(*row, columns.air) for row in zip(names, waves, flux, ivar, strict=True)]
 
 
-def _clean(name: str, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> TableSpectrum:
+def _clean(name: str, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, air: bool | None) -> TableSpectrum:
     wave, flux, ivar = (np.asarray(a, np.float64) for a in (wave, flux, ivar))
     if not np.isfinite(wave).all() or (np.diff(wave) <= 0).any() or len(wave) < 2:
         if len(wave) > 1 and np.isfinite(wave).all() and (np.diff(wave) < 0).all():
@@ -79,7 +97,7 @@ def _clean(name: str, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> T
         raise BadInput(f"{name}: field flux holds no finite number; give a calibrated spectrum.")
     if not valid.any():
         raise BadInput(f"{name}: field ivar is zero or not finite throughout; give the inverse variance of the flux.")
-    return TableSpectrum(name, wave, np.where(valid, flux, 0), np.where(valid, ivar, 0))
+    return TableSpectrum(name, wave, np.where(valid, flux, 0), np.where(valid, ivar, 0), air=air)
 
 
 def _find(names: list[str], wanted: tuple[str, ...]) -> str | None:
@@ -116,7 +134,7 @@ def _ivar(path: Path, names: list[str], column: Any) -> np.ndarray:
     return np.divide(1.0, sigma**2, out=np.zeros_like(sigma), where=sigma > 0)
 
 
-def _text_columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _text_columns(path: Path, unit: str | None) -> _Columns:
     table = Table.read(path, format=TEXT[path.suffix.lower()])
     names = list(table.colnames)
     flux, wave = _find(names, FLUX), _find(names, WAVE)
@@ -129,10 +147,11 @@ def _text_columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     def column(name: str) -> np.ndarray:
         return np.ma.filled(np.ma.asarray(table[name], dtype=np.float64), np.nan)
 
-    return _angstrom(path, wave, column(wave), table[wave].unit), column(flux), _ivar(path, names, column)
+    axis = _angstrom(path, wave, column(wave), unit or table[wave].unit)
+    return _Columns(axis, column(flux), _ivar(path, names, column))
 
 
-def _fits_columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _fits_columns(path: Path, unit: str | None) -> _Columns:
     with fits.open(path, memmap=False) as hdus:
         tables = [h for h in hdus if isinstance(h, fits.BinTableHDU)]
         spectra = next((h for h in tables if _find(h.columns.names, FLUX)), None)
@@ -142,18 +161,20 @@ def _fits_columns(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         flux, wave = _find(names, FLUX), _find(names, WAVE)
         assert flux is not None
         if wave is not None:
-            axis = _angstrom(path, wave, spectra.data[wave], spectra.columns[wave].unit)
+            axis = _angstrom(path, wave, spectra.data[wave], unit or spectra.columns[wave].unit)
         else:
-            axis = _wave_hdu(path, hdus)
+            axis = _wave_hdu(path, hdus, unit)
         ivar = _ivar(path, names, lambda n: spectra.data[n])
-        return axis, np.asarray(spectra.data[flux], np.float64), ivar
+        said = (says_air(h.header) for h in hdus)
+        air = next((a for a in said if a is not None), None)
+        return _Columns(axis, np.asarray(spectra.data[flux], np.float64), ivar, air)
 
 
-def _wave_hdu(path: Path, hdus: fits.HDUList) -> np.ndarray:
+def _wave_hdu(path: Path, hdus: fits.HDUList, unit: str | None) -> np.ndarray:
     for hdu in hdus:
         if hdu.name.lower() in WAVE and hdu.data is not None:
             if isinstance(hdu, fits.BinTableHDU):
                 name = hdu.columns.names[0]
-                return _angstrom(path, name, np.ravel(hdu.data[name]), hdu.columns[name].unit)
-            return _angstrom(path, hdu.name, np.ravel(hdu.data), hdu.header.get("BUNIT"))
+                return _angstrom(path, name, np.ravel(hdu.data[name]), unit or hdu.columns[name].unit)
+            return _angstrom(path, hdu.name, np.ravel(hdu.data), unit or hdu.header.get("BUNIT"))
     raise BadInput(f"{path}: field wave is missing; give it as a column, or once in an HDU named WAVE.")

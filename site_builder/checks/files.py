@@ -22,6 +22,7 @@ PATHS = {
     "stress": r"runs/[^/]+/stress\.json",
     "transfer": r"transfer/[^/]+\.json",
     "spectrum": r"spectra/[^/]+\.json",
+    "network": r"runs/[^/]+/network\.json",
 }
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = "1.2"  # 1.1 and 1.2 add files and optional fields: a file of an earlier version is still valid
-READABLE_VERSIONS = ("1.0", "1.1", "1.2")
-Version = Literal["1.0", "1.1", "1.2"]
+SCHEMA_VERSION = "1.3"  # 1.1 to 1.3 add files and optional fields: a file of an earlier version is still valid
+READABLE_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
+Version = Literal["1.0", "1.1", "1.2", "1.3"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -59,8 +59,13 @@ class Provenance(Strict):
 class ContractFile(Strict):
     """Fields that every exported file has."""
 
-    schema_version: Version = "1.2"
+    schema_version: Version = "1.3"
     provenance: Provenance
+
+    @property
+    def attachments(self) -> dict[str, str]:
+        """Files beside this one that belong to it, each with its hash."""
+        return {}
 
 
 class Interval(Strict):
@@ -75,6 +80,16 @@ class Interval(Strict):
         if not self.lo <= self.hi:
             raise ValueError(f"interval [{self.lo}, {self.hi}] is reversed")
         return self
+
+
+class Prior(Strict):
+    """Uniform ranges that the training labels are drawn from."""
+
+    teff: tuple[float, float]
+    logg: tuple[float, float]
+    mh: tuple[float, float]
+    magnitude: tuple[float, float] | None
+    snr: tuple[float, float] | None = Field(description="log-uniform range of the SNR per pixel, where no magnitude is")
 
 
 def class_of(logg: float) -> StarClass:

@@ -49,8 +49,10 @@ def take_over(old: Path, new: Path, entries: Iterable[IndexEntry]) -> list[Index
     """
     kept = list(entries)
     for entry in kept:
-        read_file(old, entry)
-        write_atomic(new / entry.path, read_bytes(old / entry.path))
+        folder = Path(entry.path).parent
+        attached = [str(folder / name) for name in read_file(old, entry).attachments]
+        for path in (entry.path, *attached):
+            write_atomic(new / path, read_bytes(old / path))
     return kept
 
 
@@ -173,4 +175,11 @@ def read_file(root: Path, entry: IndexEntry) -> ContractFile:
             f"{path}: its sha256 is not the one that index.json lists, so it was changed after the export; "
             "export the results again with python -m model export."
         )
+    for name, digest in parsed.attachments.items():
+        beside = path.parent / name
+        if hashlib.sha256(read_bytes(beside)).hexdigest() != digest:
+            raise BadInput(
+                f"{beside}: its sha256 is not the one that {path.name} gives, so it was changed after the export; "
+                "export it again with python -m model onnx."
+            )
     return parsed

@@ -16,6 +16,7 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/scaling.json                      ScalingFile: accuracy against distinct training spectra
     runs/<run>/ablations.json                    AblationsFile: one choice changed at a time, equal budget
     runs/<run>/stress.json                       StressFile: spectra unlike those trained on
+    runs/<run>/network.json                      NetworkFile: the network as ONNX (network.onnx beside it)
     transfer/<experiment>.json                   TransferFile: three ways to real stars, judged star by star
     spectra/<spectrum>.json                      SpectrumFile: a spectrum to look at, of any survey
 
@@ -36,6 +37,7 @@ from site_builder.contract.base import (
     Interval,
     Machine,
     Origin,
+    Prior,
     Provenance,
     Sha256,
     Slug,
@@ -46,6 +48,7 @@ from site_builder.contract.base import (
     WaveAxis,
     class_of,
 )
+from site_builder.contract.network import NetworkFile, Parity
 from site_builder.contract.spectra import SpectrumFile
 from site_builder.contract.transfer import TransferFile
 
@@ -53,6 +56,8 @@ __all__ = [  # those only passed on
     "READABLE_VERSIONS",
     "SCHEMA_VERSION",
     "Machine",
+    "Parity",
+    "Prior",
     "Provenance",
     "StarClass",
     "Survey",
@@ -80,6 +85,7 @@ class IndexEntry(Strict):
         "stress",
         "transfer",
         "spectrum",
+        "network",
     ]
     sha256: Sha256
     bytes: int = Field(ge=2)
@@ -88,7 +94,7 @@ class IndexEntry(Strict):
 class Index(Strict):
     """``index.json``: the table of contents; a file that it does not list is not published."""
 
-    schema_version: Version = "1.2"
+    schema_version: Version = "1.3"
     kind: Literal["index"] = "index"
     main_run: Slug = Field(description="run that the headline numbers come from")
     files: list[IndexEntry]
@@ -140,16 +146,6 @@ class InstrumentFile(ContractFile):
     masked: list[tuple[float, float]] = Field(
         default=[], description="bands of the pixels (vacuum Angstrom) that the networks do not see: tellurics"
     )
-
-
-class Prior(Strict):
-    """Uniform ranges that the training labels are drawn from."""
-
-    teff: tuple[float, float]
-    logg: tuple[float, float]
-    mh: tuple[float, float]
-    magnitude: tuple[float, float] | None
-    snr: tuple[float, float] | None = Field(description="log-uniform range of the SNR per pixel, where no magnitude is")
 
 
 class VitShape(Strict):
@@ -616,4 +612,5 @@ FILE_KINDS: dict[str, type[ContractFile]] = {
     "stress": StressFile,
     "transfer": TransferFile,
     "spectrum": SpectrumFile,
+    "network": NetworkFile,
 }

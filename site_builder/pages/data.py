@@ -32,6 +32,7 @@ KINDS = {
     "stress": "spectra unlike those trained on",
     "transfer": "from synthetic to real stars, three strategies, star by star",
     "spectrum": "one spectrum of a survey, to look at",
+    "network": "the network as an ONNX file, as the browser runs it",
 }
 
 
