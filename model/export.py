@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from model import checkpoint, data, provenance
+from model import checkpoint, data, portable, provenance
 from model.baselines import Baseline
 from model.evaluate import (
     EvaluationSet,
@@ -367,6 +367,8 @@ def check_results_folder(out: Path) -> None:
 def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None, keep: bool = False) -> None:
     """Export runs to ``out`` (replaced as a whole) and, if given, weights into the folder ``weights``.
 
+    With weights the results also get each network as an ONNX file.
+
     Args:
         keep: take over, unchanged, what other runs had written there.
 
@@ -398,3 +400,4 @@ def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None, ke
             {"instrument": c.instrument, "prior": run.pipeline.simulator.prior.model_dump(),
              "provenance": run.stamp.model_dump()},
         )  # fmt: skip
+    portable.write(weights, out)
