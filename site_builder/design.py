@@ -78,8 +78,10 @@ DARK: dict[str, str] = {
     "warn": "#e6b85c",
 }
 
+# Chinese has no font of its own here (they weigh megabytes): the system's, after ours for Latin and figures.
+CJK = '"PingFang SC", "Noto Sans CJK SC", "Source Han Sans SC", "Microsoft YaHei"'
 SERIF = '"Spectral", "Iowan Old Style", "Palatino Linotype", Georgia, serif'
-SANS = '"SpecViT Sans", "IBM Plex Sans", "Segoe UI", "Helvetica Neue", Arial, sans-serif'
+SANS = f'"SpecViT Sans", "IBM Plex Sans", "Segoe UI", "Helvetica Neue", Arial, {CJK}, sans-serif'
 MONO = 'ui-monospace, "SFMono-Regular", "Cascadia Mono", "DejaVu Sans Mono", Menlo, monospace'
 
 # A scale of 1.2 up to body headings, then wider steps; sizes in rem of a 17 or 18 px root.

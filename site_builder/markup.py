@@ -12,10 +12,12 @@ our own code; a test bans ``Markup`` and ``|safe`` elsewhere.
 import re
 from collections.abc import Sequence
 from urllib.parse import quote
+from xml.sax.saxutils import escape, unescape
 
 from markupsafe import Markup
 
-from site_builder.design import LIGHT, stand_ins
+from site_builder import i18n
+from site_builder.design import CJK, LIGHT, stand_ins
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
 
 MINUS, THIN, NBSP = "\u2212", "\u2009", "\u00a0"
@@ -169,6 +171,16 @@ def clean_svg(raw: str, prefix: str) -> str:
     return _STROKES.sub(_joined, re.sub(r"\n\s*", " ", raw)).strip()
 
 
+_WORDS = re.compile(r"(<text\b[^>]*>)([^<]+)(?=</text>)")
+
+
+def worded_svg(clean: str) -> str:
+    """A figure that was drawn in English with the words of the language that is being rendered."""
+    if i18n.language() is i18n.ENGLISH:
+        return clean
+    return _WORDS.sub(lambda m: m[1] + escape(i18n.finished(unescape(m[2]))), clean)
+
+
 def themed_svg(clean: str, name: str, title: str, css_class: str) -> Markup:
     """An inline figure: stand-in colours become the page's custom properties."""
     for stand_in, token in stand_ins().items():
@@ -183,7 +195,8 @@ def standalone_svg(clean: str, title: str) -> str:
     """The figure as a file of its own, in the light theme."""
     for stand_in, token in stand_ins().items():
         clean = clean.replace(stand_in, LIGHT[token])
-    head = '<svg font-family="IBM Plex Sans, Helvetica, Arial, sans-serif"'
+    fonts = f"IBM Plex Sans, Helvetica, Arial, {CJK.replace(chr(34), '')}, sans-serif"
+    head = f'<svg lang="{i18n.language().tag}" font-family="{fonts}"'
     clean = re.sub(r"^<svg", head, clean, count=1)
     ground = f'<rect width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
     return clean.replace(">", f">{Markup('<title>{}</title>').format(title)}{ground}", 1) + "\n"
@@ -206,11 +219,11 @@ def concat(parts: Sequence[Markup]) -> Markup:
     return Markup("").join(parts)
 
 
-def join(parts: Sequence[Markup | str], last: str = " and ") -> Markup:
+def join(parts: Sequence[Markup | str]) -> Markup:
     """'a, b and c' from markup parts."""
     if len(parts) < 2:
         return Markup("").join(parts)
-    return Markup("{}{}{}").format(Markup(", ").join(parts[:-1]), last, parts[-1])
+    return Markup("{}{}{}").format(Markup(i18n._(", ")).join(parts[:-1]), i18n._(" and "), parts[-1])
 
 
 def _at(wave: float, lo: float, hi: float) -> str:

@@ -43,7 +43,7 @@ def _digest(assets: Mapping[str, bytes]) -> str:
 class Site:
     """Files of one build, by their path in the site, and the addresses that pages link to.
 
-    Pages lie in the top folder, so an address relative to a page is the path itself.
+    An address is the path itself; ``render.below`` makes it relative to a page that lies in a folder.
     """
 
     def __init__(self, base_url: str | None = None, static: Path = STATIC) -> None:
@@ -86,7 +86,7 @@ class Site:
 
     def absolute(self, path: str) -> str | None:
         """Address with host, if the base URL is known."""
-        return None if self.base_url is None else self.base_url + ("" if path == "index.html" else path)
+        return None if self.base_url is None else self.base_url + path.removesuffix("index.html")
 
 
 def check_out(out: Path) -> None:

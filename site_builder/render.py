@@ -7,24 +7,53 @@ Templates get, beside the page's own context:
 ``source_mark(*things, text)``         a mark that opens the provenance of quantities, rows or paths
 ``fmt(value, digits)``                 a plain number of the layout (never a result)
 ``site``, ``page``, ``pages``          the build, this page, all pages in the order of the menu
+``{% trans %}``, ``_``, ``ngettext``   texts in the language of the page; texts of the results are looked up unasked
+``sep(loop)``                          what stands before an item of a list in a sentence: "", ", " or " and "
+
+An address is a path from the top of the site; ``render_page`` makes it relative to the page's folder.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup
 
-from site_builder import markup
+from site_builder import i18n, markup
 from site_builder.contract.schema import Provenance
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity, Results, Row
+from site_builder.texts import script_texts
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
+
+
+@pass_context
+def _finalize(context: Any, value: Any) -> Any:
+    """What a template prints: texts of the results in the language of the page."""
+    return i18n.said(value)
+
+
+def _with_said(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A gettext function of templates whose variables may be texts of the results."""
+
+    @pass_context
+    def said(context: Any, *texts: Any, **variables: Any) -> Any:
+        return function(context, *texts, **{k: i18n.said(v) for k, v in variables.items()})
+
+    return said
+
+
+def _separator(loop: Any, between: str = "", last: str = "") -> str:
+    """What stands before an item of a list in a sentence."""
+    if loop.first:
+        return ""
+    return (last or i18n._(" and ")) if loop.last and not between else (between or i18n._(", "))
 
 
 @cache
@@ -36,13 +65,22 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+        finalize=_finalize,
     )
+    env.policies["ext.i18n.trimmed"] = True
+    env.install_gettext_callables(i18n.gettext, i18n.plural, newstyle=True)  # type: ignore[attr-defined]
+    for name in ("gettext", "ngettext"):
+        env.globals[name] = _with_said(env.globals[name])
     env.globals.update(
         num=markup.number,
         measured=markup.interval,
         fmt=markup.format_number,
         mathml=markup.mathml,
         join=markup.join,
+        sep=_separator,
+        language=i18n.language,
+        languages=i18n.LANGUAGES,
     )
     return env
 
@@ -76,8 +114,9 @@ class Sources:
         if paths not in self.cards:
             self.cards[paths] = list(self._new_cards(paths))
         cards = self.cards[paths]
-        label = text or "Source"
-        return markup.concat([markup.source_button(c.id, f"{label}: run {c.provenance.run}", text) for c in cards])
+        label = text or i18n._("Source")
+        names = [i18n._("{label}: run {run}", label=label, run=card.provenance.run) for card in cards]
+        return markup.concat([markup.source_button(c.id, n, text) for c, n in zip(cards, names, strict=True)])
 
     def _new_cards(self, paths: Sequence[str]) -> Iterable[SourceCard]:
         runs: dict[str, list[str]] = {}
@@ -102,7 +141,7 @@ def _paths(thing: Quantity | Measured | Row | str) -> tuple[str, ...]:
 
 
 def render_page(page: Page, pages: Sequence[Page], results: Results, site: Site, context: dict[str, Any]) -> bytes:
-    """One page as UTF-8 HTML."""
+    """One page as UTF-8 HTML, in the language that is being rendered."""
     sources = Sources(results)
     text = (
         environment()
@@ -114,7 +153,17 @@ def render_page(page: Page, pages: Sequence[Page], results: Results, site: Site,
             site=site,
             sources=sources,
             source_mark=sources.mark,
+            messages=script_texts(page, results),
             **context,
         )
     )
-    return text.encode()
+    return below(i18n.set_type(text), i18n.language().folder).encode()
+
+
+# In attributes (data-src is a path in the site, not an address) and in the JSON that scripts read.
+_ADDRESS = re.compile(r'(\s(?!data-src)[a-z-]+="|[:\[,]")(?=(?:data|assets)/)')
+
+
+def below(html: str, folder: str) -> str:
+    """A page with the addresses of shared files as seen from the folder that the page lies in."""
+    return _ADDRESS.sub(lambda m: m[1] + "../" * folder.count("/"), html)

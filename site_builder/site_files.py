@@ -4,10 +4,11 @@ import json
 from typing import Any
 from xml.sax.saxutils import escape
 
+from site_builder import i18n
 from site_builder.citation import read_citation
 from site_builder.contract.io import read_bytes
 from site_builder.figures import plate
-from site_builder.pages import MODULES, PAGES
+from site_builder.pages import MODULES, PAGES, Page
 from site_builder.publish import Site
 from site_builder.render import render_page
 from site_builder.results import PUBLISHED_BELOW, Results
@@ -19,14 +20,21 @@ def render_all(results: Results, site: Site) -> None:
     publish_results(results, site)
     for name, content in schema_files().items():
         site.publish(f"data/schema/{name}", content)
+    for language in i18n.LANGUAGES:
+        with i18n.speaking(language):
+            render_pages(results, site)
+    if site.base_url:
+        publish_for_crawlers(results, site)
+    site.publish(".nojekyll", b"")
+
+
+def render_pages(results: Results, site: Site) -> None:
+    """Every page in the language that is being rendered; English first, whose figures the others share."""
     described = json_ld(results, site)
     for module in MODULES:
         page = module.PAGE
         context = module.context(results, site) | {"json_ld": described if page.slug in ("index", "data") else None}
-        site.publish(page.file, render_page(page, PAGES, results, site, context))
-    if site.base_url:
-        publish_for_crawlers(results, site)
-    site.publish(".nojekyll", b"")
+        site.publish(i18n.language().folder + page.file, render_page(page, PAGES, results, site, context))
 
 
 def publish_results(results: Results, site: Site) -> None:
@@ -43,13 +51,25 @@ def publish_for_crawlers(results: Results, site: Site) -> None:
     """sitemap.xml, robots.txt and the social card: they need the site's address."""
     from site_builder.figures.card import card
 
-    urls = "".join(f"<url><loc>{escape(site.absolute(p.file) or '')}</loc></url>" for p in PAGES if p.indexed)
-    sitemap = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset xmlns="http://www.sitemaps.org/schemas/sitemap/0.9">{urls}</urlset>\n'
+    urls = "".join(_sitemap_entry(site, p, language) for p in PAGES if p.indexed for language in i18n.LANGUAGES)
+    spaces = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
+    sitemap = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset {spaces}>{urls}</urlset>\n'
     site.publish("sitemap.xml", sitemap.encode())
     site.publish("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode())
     stars = [star for _, star in results.observed_examples()]
     stars = stars or [star for run in results.runs.values() for star in run.examples.values()]
     site.publish("card.png", card(plate.choose(stars, 4)))
+
+
+def _sitemap_entry(site: Site, page: Page, language: i18n.Language) -> str:
+    """One page in one language, with what it is called in all of them."""
+
+    def address(one: i18n.Language) -> str:
+        return escape(site.absolute(one.folder + page.file) or "", {'"': "&quot;"})
+
+    tags = [(one.tag, address(one)) for one in i18n.LANGUAGES] + [("x-default", address(i18n.ENGLISH))]
+    links = "".join(f'<xhtml:link rel="alternate" hreflang="{tag}" href="{url}"/>' for tag, url in tags)
+    return f"<url><loc>{address(language)}</loc>{links}</url>"
 
 
 def json_ld(results: Results, site: Site) -> dict[str, Any]:
@@ -68,9 +88,12 @@ def json_ld(results: Results, site: Site) -> dict[str, Any]:
     ]
     dataset = {
         "@type": "Dataset",
-        "name": "SpecViT results: log g of synthetic and observed stellar spectra",
-        "description": "Predictions, metrics with bootstrap intervals, training curves and attention weights of "
-        "SpecViT and its baselines, with provenance.",
+        "name": i18n._("SpecViT results: log g of synthetic and observed stellar spectra"),
+        "description": i18n._(
+            "Predictions, metrics with bootstrap intervals, training curves and attention weights of SpecViT and its "
+            "baselines, with provenance."
+        ),
+        "inLanguage": i18n.language().tag,
         "license": "https://creativecommons.org/licenses/by/4.0/",
         "creator": creator,
         "version": citation.version,

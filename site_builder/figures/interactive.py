@@ -4,7 +4,7 @@ from typing import Any
 
 from site_builder.design import STAR_CLASSES, paint
 from site_builder.figures import series as s
-from site_builder.figures.plotly_base import LEGEND_BELOW, bars, publish, scatter, style, title
+from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, publish, scatter, style, title
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
@@ -17,6 +17,7 @@ def brightness_axis(text: str, run: RunResults, set_name: str, slice_name: str) 
     return title(text, type="log", tickvals=ticks, ticktext=[f"{t:.0f}" for t in ticks])
 
 
+@once
 def curves(
     site: Site,
     name: str,
@@ -54,6 +55,7 @@ def curves(
     return publish(site, name, traces, narrow, xaxis=axis, yaxis=y_axis, hovermode="x unified", height=height)
 
 
+@once
 def class_metric(site: Site, name: str, run: RunResults, set_name: str, metric: str, x: str) -> str:
     """A metric per star class and model, with intervals."""
     present = [c for c in STAR_CLASSES if any(r.row.label == c for r in run.rows(set_name, "class"))]
@@ -80,6 +82,7 @@ def class_metric(site: Site, name: str, run: RunResults, set_name: str, metric: 
     return publish(site, name, traces, xaxis=title(x, rangemode="tozero"), yaxis=ticks)
 
 
+@once
 def calibration(site: Site, name: str, run: RunResults, set_name: str, slice_name: str, x: str) -> str:
     """Coverage of the stated intervals per bin."""
     traces = []
@@ -105,6 +108,7 @@ def calibration(site: Site, name: str, run: RunResults, set_name: str, slice_nam
     return publish(site, name, traces, xaxis=axis, yaxis=title("Stars within the interval (%)"), shapes=lines)
 
 
+@once
 def training(site: Site, name: str, run: RunResults) -> str:
     """R2 on the validation set against spectra shown."""
     history = run.history
@@ -129,6 +133,7 @@ def training(site: Site, name: str, run: RunResults) -> str:
     return publish(site, name, traces, xaxis=x, yaxis=title("R² on the validation set", range=[low, high]))
 
 
+@once
 def cost(site: Site, name: str, run: RunResults, set_name: str) -> str:
     """R2 on the test set against training time."""
     traces = []

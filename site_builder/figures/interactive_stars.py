@@ -11,7 +11,7 @@ import numpy as np
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
 from site_builder.figures.charts import LABELS, axis_range
-from site_builder.figures.plotly_base import panel, publish, scatter, style, title
+from site_builder.figures.plotly_base import once, panel, publish, scatter, style, title
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
@@ -64,6 +64,7 @@ def _guides(lo: float, hi: float, middle: s.Running, place: dict[str, str]) -> l
     ]
 
 
+@once
 def predicted_true(site: Site, name: str, run: RunResults, set_name: str, models: list[str], x: str) -> str:
     """Predicted against true log g, one panel a model, as filled cells."""
     table = run.predictions[set_name]
@@ -113,6 +114,7 @@ def _band(r: s.Running, family: str, place: dict[str, str]) -> Any:
     )
 
 
+@once
 def residuals(site: Site, name: str, run: RunResults, set_name: str, models: list[str]) -> str:
     """Median residual and central 68 % against each label."""
     table = run.predictions[set_name]
@@ -145,6 +147,7 @@ def residuals(site: Site, name: str, run: RunResults, set_name: str, models: lis
     return publish(site, name, traces, **layout)
 
 
+@once
 def stars(site: Site, name: str, run: RunResults, set_name: str, model: str) -> str:
     """Every observed star: predicted against catalogue log g, shape and colour by class."""
     table = run.predictions[set_name]

@@ -8,6 +8,7 @@ from site_builder.figures.plotly_base import (
     AXIS,
     LEGEND_BELOW,
     bars,
+    once,
     panel,
     publish,
     scatter,
@@ -45,6 +46,7 @@ def _scaled(run: RunResults, name: str, place: dict[str, Any]) -> Any:
     )
 
 
+@once
 def scaling(site: Site, name: str, run: RunResults) -> str:
     """R2 on the test set against distinct training spectra, with the published curves."""
     traces = [_scaled(run, model, {}) for model in studies.scaling(run)]
@@ -70,6 +72,7 @@ def scaling(site: Site, name: str, run: RunResults) -> str:
     )
 
 
+@once
 def ablations(site: Site, name: str, run: RunResults) -> str:
     """R2 of every changed choice, one row each."""
     groups = studies.ablations(run)
@@ -188,6 +191,7 @@ def _places(panels: list[str], conditions: int, narrow: bool) -> tuple[int, list
     return total + 110, places + [([0.2, 1.0], rows[-1])] * ("stress" in panels)
 
 
+@once
 def attention(site: Site, name: str, run: RunResults) -> str:
     """SpecViT against networks without attention, one panel a question."""
     panels, conditions = attention_panels(run), len(studies.stress(run))

@@ -8,7 +8,7 @@ from site_builder.contract.transfer import TransferStars
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
 from site_builder.figures.charts import axis_range
-from site_builder.figures.plotly_base import LEGEND_BELOW, bars, panel, publish, scatter, style, title
+from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, panel, publish, scatter, style, title
 from site_builder.figures.transfer import METRICS, Panel, panels, sizes
 from site_builder.publish import Site
 from site_builder.results import interval_of
@@ -69,6 +69,7 @@ def _band(curve: Curve, metric: str, xs: list[float], place: dict[str, str]) -> 
     return [fill, line]
 
 
+@once
 def gain(site: Site, name: str, e: Experiment, set_name: str) -> str:
     """A metric against the number of real stars; parts ``r2``, ``nmad``, ``sigma`` choose it."""
     found, ticks = panels(e, set_name), sizes(e, set_name)
@@ -116,6 +117,7 @@ def _about(stars: TransferStars, pick: list[int]) -> list[list[Any]]:
     return [[stars.id[i], round(stars.teff[i]), stars.mh[i], round(stars.snr[i])] for i in pick]
 
 
+@once
 def every_star(site: Site, name: str, stars: TransferStars, first: str) -> str:
     """Every star of a set, shape and colour by class; parts are the answers (``part_of``).
 

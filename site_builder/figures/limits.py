@@ -7,7 +7,7 @@ from site_builder.design import FAMILIES, LIMITS, paint
 from site_builder.figures import charts, labels
 from site_builder.figures import series as s
 from site_builder.figures.interactive import brightness_axis
-from site_builder.figures.plotly_base import LEGEND_BELOW, bars, publish, scatter, style, title
+from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, publish, scatter, style, title
 from site_builder.figures.svg import Draw
 from site_builder.limits import Limit, bins
 from site_builder.publish import Site
@@ -155,6 +155,7 @@ def gaps(run: RunResults, set_name: str, x_label: str) -> Draw:
     return draw
 
 
+@once
 def live_gaps(site: Site, name: str, run: RunResults, set_name: str, x: str) -> str:
     """The same in Plotly."""
     series = gap_series(run, set_name)

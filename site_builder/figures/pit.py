@@ -4,7 +4,7 @@ from typing import Any
 
 from site_builder.contract.schema import ModelInfo, PitRow
 from site_builder.design import FAMILIES, paint
-from site_builder.figures.plotly_base import AXIS, panel, publish, rows_domain
+from site_builder.figures.plotly_base import AXIS, once, panel, publish, rows_domain
 from site_builder.figures.svg import Draw
 from site_builder.limits import spread_out
 from site_builder.publish import Site
@@ -65,6 +65,7 @@ def draw(run: RunResults, set_name: str, model: ModelInfo) -> Draw:
     return on
 
 
+@once
 def live(site: Site, name: str, run: RunResults, set_name: str) -> str:
     """All models' histograms; ``meta.part`` names the model that a control shows."""
     import plotly.graph_objects as go

@@ -4,8 +4,11 @@ They are published as JSON with the stand-in colours of ``design.paint``; ``stat
 the colours of the theme in.
 """
 
-from typing import Any
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
 
+from site_builder import i18n
 from site_builder.design import FAMILIES, SANS, paint
 from site_builder.publish import Site
 
@@ -53,6 +56,8 @@ def publish(
 ) -> str:
     """Publish ``data/figures/<name>.plotly.json`` and return its address.
 
+    Only called by a function that is decorated with ``once``.
+
     Args:
         narrow: fields of the layout that differ on a narrow screen (axes are merged field by field).
         by_part: what a part that a control chooses changes: ``{"layout": ..., "traces": [fields of each trace]}``.
@@ -64,7 +69,29 @@ def publish(
     figure = go.Figure(data=traces, layout=go.Layout(**(LAYOUT | rest | axes), template={}))
     content = figure.to_plotly_json() | ({"narrow": narrow} if narrow else {})
     content |= {"byPart": by_part} if by_part else {}
+    site.shared[f"plotly {name}"] = content
     return site.publish_json(f"figures/{name}.plotly.json", content)
+
+
+P = ParamSpec("P")
+Make = Callable[Concatenate[Site, str, P], str]
+
+
+def once(make: Make[P]) -> Make[P]:
+    """A figure is made once, with English words; other languages publish it with theirs in the same places."""
+
+    @wraps(make)
+    def made(site: Site, name: str, /, *args: P.args, **more: P.kwargs) -> str:
+        key = f"plotly {name}"
+        if key not in site.shared:
+            with i18n.speaking(i18n.ENGLISH):
+                address = make(site, name, *args, **more)
+            if i18n.language() is i18n.ENGLISH:
+                return address
+        content = i18n.figure_words(site.shared[key])
+        return site.publish_json(f"figures/{i18n.language().folder}{name}.plotly.json", content)
+
+    return made
 
 
 def scatter(**fields: Any) -> Any:

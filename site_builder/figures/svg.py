@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 from markupsafe import Markup
 
+from site_builder import i18n
 from site_builder.design import paint
-from site_builder.markup import clean_svg, standalone_svg, themed_svg
+from site_builder.markup import clean_svg, standalone_svg, themed_svg, worded_svg
 from site_builder.publish import Site
 
 WIDE = (960, 420)
@@ -121,6 +122,8 @@ def draw_figure(
 ) -> FigureSvg:
     """Draw a figure for both widths and publish it as ``data/figures/<name>.svg``.
 
+    It is drawn once, with English words; other languages put theirs in its place (and need no font for it).
+
     Args:
         name: slug, unique in the page.
         title: what the figure shows, for readers who cannot see it (no results in it).
@@ -128,9 +131,15 @@ def draw_figure(
         wide, narrow: sizes in CSS pixels.
         margins, narrow_margins: pixels around the axes (the narrow ones default to the wide ones).
     """
-    big = clean_svg(_draw(draw, wide, False, margins), f"{name}-w")
-    small = clean_svg(_draw(draw, narrow, True, narrow_margins or margins), f"{name}-n")
-    address = site.publish(f"data/figures/{name}.svg", standalone_svg(big, title).encode())
+    key = f"drawing {name}"
+    if key not in site.shared:
+        with i18n.speaking(i18n.ENGLISH):
+            site.shared[key] = (
+                clean_svg(_draw(draw, wide, False, margins), f"{name}-w"),
+                clean_svg(_draw(draw, narrow, True, narrow_margins or margins), f"{name}-n"),
+            )
+    big, small = (worded_svg(one) for one in site.shared[key])
+    address = site.publish(f"data/figures/{i18n.language().folder}{name}.svg", standalone_svg(big, title).encode())
     return FigureSvg(
         name,
         title,

@@ -1,4 +1,5 @@
-// Shared by all pages: theme button, design tokens for canvas and charts, tabs, copy buttons.
+// Shared by all pages: theme button, language link, design tokens for canvas and charts, tabs, copy buttons.
+import { t } from "./i18n.js";
 
 const media = matchMedia("(prefers-color-scheme: dark)");
 
@@ -98,14 +99,22 @@ function wireCopy(button) {
   button.addEventListener("click", async () => {
     try {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-      button.textContent = "Copied";
+      button.textContent = t("Copied");
     } catch {
-      button.textContent = "Select the text and copy it";
+      button.textContent = t("Select the text and copy it");
     }
     setTimeout(() => { button.textContent = label; }, 2000);
   });
 }
 
+/** A link to this page in another language keeps the view, which the address holds. */
+function wireLanguage(link) {
+  const page = link.getAttribute("href");
+  const aim = () => { link.href = page + location.search + location.hash; };
+  for (const sign of ["pointerdown", "focus", "contextmenu", "click"]) link.addEventListener(sign, aim);
+}
+
 wireThemeButton();
+document.querySelectorAll("[data-language]").forEach(wireLanguage);
 document.querySelectorAll("[role=tablist]").forEach(wireTabs);
 document.querySelectorAll("[data-copy]").forEach(wireCopy);
