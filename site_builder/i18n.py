@@ -100,6 +100,7 @@ class Catalogue:
                     key = message.id[0]
                 else:
                     key = message.id
+                    assert isinstance(message.string, str)
                     (self.texts if domain == "site" else self.of_results)[key] = message.string
                 self.places.setdefault(key, set()).update(path for path, _ in message.locations)
 
@@ -162,7 +163,7 @@ def catalogue(code: str) -> Catalogue:
     return Catalogue(code)
 
 
-def N_(text: str) -> str:  # noqa: N802  # the name that gettext tools look for
+def N_(text: str) -> str:  # the name that gettext tools look for
     """Mark a text for the catalogue; ``_`` translates it where it is rendered."""
     return text
 

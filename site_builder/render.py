@@ -14,7 +14,7 @@ An address is a path from the top of the site; ``render_page`` makes it relative
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -39,7 +39,7 @@ def _finalize(context: Any, value: Any) -> Any:
     return i18n.said(value)
 
 
-def _with_said(function: Callable[..., Any]) -> Callable[..., Any]:
+def _with_said(function: Any) -> Any:
     """A gettext function of templates whose variables may be texts of the results."""
 
     @pass_context

@@ -86,12 +86,12 @@ def updated(code: str, domain: str, root: Path = ROOT) -> tuple[bytes, list[str]
     missing = []
     for key, (text, files) in sorted(extracted(domain, root).items(), key=lambda item: (min(item[1][1]), item[0])):
         known = old.get(key)
-        kept = known.string if known is not None and not known.fuzzy else ""
+        kept: Any = known.string if known is not None and not known.fuzzy else ""
         plural = isinstance(text, tuple | list)
         if plural != isinstance(kept, tuple | list):
             kept = (kept,) if plural and kept else ""
         comments = list(known.user_comments) if known is not None else []
-        new.add(tuple(text) if plural else text, kept, [(f, None) for f in sorted(files)], user_comments=comments)
+        new.add(tuple(text) if plural else text, kept, [(f, 1) for f in sorted(files)], user_comments=comments)
         if not kept or (plural and not all(kept)):
             missing.append(key)
     buffer = io.BytesIO()

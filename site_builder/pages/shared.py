@@ -3,10 +3,10 @@
 from typing import Any
 
 from site_builder import findings, i18n
-from site_builder.i18n import _
 from site_builder.design import stand_ins
 from site_builder.figures import charts, limits, series
 from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
