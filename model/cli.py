@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -373,6 +373,36 @@ class Onnx:
 
 
 @dataclass
+class Attention:
+    """Where answers come from, and what attention is worth: Fisher information, gradient, occlusion, deletion."""
+
+    out: Path = Path("results")
+    """results folder that the files are added to"""
+    run_name: Annotated[str | None, tyro.conf.arg(name="run")] = None
+    """run of that folder (default: its main run)"""
+    weights: Path = Path("weights")
+    """folder with the trained weights of the run"""
+    stars: int = 1000
+    """spectra of the test set"""
+    draws: int = 3
+    """noise draws that the measures of each are averaged over"""
+    threads: int = 2
+    """processor threads"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        from model import explain  # the statistics take half a second to import
+
+        set_up(self.threads, 0)
+        for name, least in (("stars", 20), ("draws", 1)):
+            if getattr(self, name) < least:
+                raise BadInput(f"--{name} {getattr(self, name)} is too few; give {least} or more.")
+        config = explain.ExplainConfig(stars=self.stars, draws=self.draws)
+        written = explain.write(self.out, self.run_name, self.weights, config)
+        print(f"{len(written)} files added to {self.out}; python build.py --results {self.out} makes the site")
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -401,6 +431,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "transfer": Transfer,
     "spectra": Spectra,
     "onnx": Onnx,
+    "attention": Attention,
     "lamost-noise": LamostNoise,
 }
 

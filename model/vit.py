@@ -294,18 +294,17 @@ def rollout(attention: list[Tensor], has_cls: bool) -> Tensor:
     """Attention rollout (Abnar & Zuidema 2020) from the pooled output to the patches.
 
     Args:
-        attention: per layer (heads, T, T).
+        attention: per layer (..., heads, T, T).
 
     Returns:
-        (patches,) shares that sum to 1.
+        (..., patches) shares that sum to 1.
     """
-    t = attention[0].shape[-1]
-    flow = torch.eye(t, dtype=attention[0].dtype)
+    one = torch.eye(attention[0].shape[-1], dtype=attention[0].dtype)
+    flow = one
     for layer in attention:
-        mixed = 0.5 * (layer.mean(0) + torch.eye(t, dtype=flow.dtype))
-        flow = mixed @ flow
-    share = flow[0, 1:] if has_cls else flow.mean(0)
-    return share / share.sum()
+        flow = 0.5 * (layer.mean(-3) + one) @ flow
+    share = flow[..., 0, 1:] if has_cls else flow.mean(-2)
+    return share / share.sum(-1, keepdim=True)
 
 
 PRESETS: dict[str, VitConfig] = {

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from pydantic import BaseModel
 
 from site_builder.contract import BadInput
+from site_builder.contract.attribution import AttributionFile, FaithfulnessFile
 from site_builder.contract.io import read_file, read_index
 from site_builder.contract.schema import (
     AblationsFile,
@@ -124,12 +125,14 @@ class RunResults:
     predictions: dict[str, PredictionsFile]
     examples: dict[str, ExampleFile]
     attention: dict[str, AttentionFile]
+    attribution: dict[str, AttributionFile]
     limits: dict[str, LimitsFile]
     calibration: dict[str, CalibrationFile]
     scaling: ScalingFile | None
     ablations: AblationsFile | None
     stress: StressFile | None
     network: NetworkFile | None
+    faithfulness: FaithfulnessFile | None
 
     def file(self, name: str) -> str:
         """Path of a file of this run within the results folder."""
@@ -242,12 +245,14 @@ class Results:
             predictions={s: predictions[s] for s in order if s in predictions},
             examples=below("examples/", ExampleFile),
             attention=below("attention/", AttentionFile),
+            attribution=below("attribution/", AttributionFile),
             limits={s: limits[s] for s in order if s in limits},
             calibration={s: calibration[s] for s in order if s in calibration},
             scaling=one("scaling.json", ScalingFile),
             ablations=one("ablations.json", AblationsFile),
             stress=one("stress.json", StressFile),
             network=one("network.json", NetworkFile),
+            faithfulness=one("faithfulness.json", FaithfulnessFile),
         )
 
     @property

@@ -39,6 +39,7 @@ from site_builder.contract.schema import (
     VitShape,
     WaveAxis,
 )
+from tests import factory_attribution
 from tests.factory_studies import studies
 from tests.factory_transfer import spectra, transfers
 
@@ -307,6 +308,23 @@ def _examples(
     return out
 
 
+def _attribution(
+    rng: np.random.Generator, run: str, instrument: InstrumentFile, vit: VitShape, part: dict[str, Any], files: Any
+) -> list[tuple[str, ContractFile]]:
+    """Where answers come from: a file a star with attention, and one for the run."""
+    stamp = provenance(f"attention-{run}")
+    stars = [f for path, f in files if isinstance(f, AttentionFile) and path.startswith(f"runs/{run}/")]
+    out: list[tuple[str, ContractFile]] = [
+        (f"runs/{run}/attribution/{star.id}.json", factory_attribution.attribution(rng, stamp, star, vit, 0.28))
+        for star in stars
+    ]
+    n = min(factory_attribution.N, len(part["logg"]))
+    truth, answer = np.asarray(part["logg"][:n]), np.asarray(next(iter(part["predicted"].values()))[:n])
+    start = {"mae": float(np.abs(answer - truth).mean()), "r2": 1 - float(((answer - truth) ** 2).mean() / truth.var())}
+    made = factory_attribution.faithfulness(rng, stamp, instrument, vit, n, start)
+    return [*out, (f"runs/{run}/faithfulness.json", made)]
+
+
 def _instrument(observed: bool, n_pixels: int) -> InstrumentFile:
     if observed:
         wave = WaveAxis(scale="log10", start=3.8513, step=0.0958 / n_pixels, n=n_pixels)
@@ -483,6 +501,7 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
             bins = {name: [(b[0], b[3]) for b in brightness_bins(p, name == "snr-curve")] for name, p in parts.items()}
             made = studies(rng, provenance(run), parts, bins.__getitem__)
             files.extend((f"runs/{run}/{path}", file) for path, file in made)
+            files.extend(_attribution(np.random.default_rng(seed + 2), run, instrument, vit, parts["test"], files))
     if transfer:
         files += transfers(np.random.default_rng(seed + 1), provenance) + spectra(provenance("spectra"))
     entries = [write_file(root, path, content) for path, content in files]

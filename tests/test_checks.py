@@ -16,6 +16,7 @@ from site_builder.results import Results
 from tests.factory import make_results
 
 PFS, LAMOST = "runs/specvit-test-pfs-mr", "runs/specvit-test-lamost"
+GIVEN, WORTH = f"{PFS}/attribution/dwarf-c.json", f"{PFS}/faithfulness.json"
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,10 @@ def put(*place: Any) -> Callable[[dict[str, Any]], None]:
         target[keys[-1]] = value
 
     return change
+
+
+def another_bound(content: dict[str, Any]) -> None:
+    content |= {"crlb": 0.5, "information": 4.0}
 
 
 def second_all_row(content: dict[str, Any]) -> None:
@@ -275,6 +280,30 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (TRANSFER, second_transfer_row, "rows."),
     (TRANSFER, coverage_off, "coverage68"),
     (TRANSFER, class_without_name, "label"),
+    (GIVEN, put("magnitude", 22.0), "field id"),
+    (GIVEN, put("cuts", 0, "fisher", 0, 0.9), "cuts.0.fisher"),
+    (GIVEN, put("cuts", 1, "gradient", 0, 0.9), "cuts.1.gradient"),
+    (GIVEN, put("cuts", 0, "size", 8), "cuts"),
+    (GIVEN, put("cuts", 1, "size", 1), "cuts.1"),
+    (GIVEN, put("crlb", 0.5), "information"),
+    (GIVEN, another_bound, "field crlb"),
+    (GIVEN, put("activations", "change", [[1.0]]), "activations"),
+    (GIVEN, put("activations", "reading", 2, 9.0), "activations.reading"),
+    (WORTH, put("n", 5000), "field n"),
+    (WORTH, put("correlations", 0, "rho", {"value": 0.9, "lo": 0.8, "hi": 1.1}), "correlations.0.rho"),
+    (WORTH, put("correlations", 0, "second", "attention"), "correlations.0"),
+    (WORTH, put("captured", 0, "share", {"value": 0.9, "lo": 0.8, "hi": 1.1}), "captured.0.share"),
+    (WORTH, put("deletion", 1, "removed", 0, 0.01), "deletion.1.removed"),
+    (WORTH, put("deletion", 1, "mae", 0, OFF), "deletion.1.mae"),
+    (WORTH, put("deletion", 2, "r2", 8, OFF), "deletion.2.r2"),
+    (WORTH, put("deletion", 1, "mae", 3, OFF), "areas.0.most"),
+    (WORTH, put("areas", 1, "between", OFF), "areas.1.between"),
+    (WORTH, put("deletion", 1, "measure", "fisher"), "field deletion"),
+    (WORTH, put("lines", 0, "vacuum", 0, 8000.0), "lines.0.vacuum"),
+    (WORTH, put("lines", 0, "patches", [0]), "lines.0.patches"),
+    (WORTH, put("heads", 1, "layer", 7), "heads.1"),
+    (WORTH, put("heads", 1, "q", 0.001), "heads.1.q"),
+    (WORTH, put("heads", 1, "specialises", True), "heads.1.specialises"),
     ("spectra/test-galaxy.json", put("id", "another"), "field id"),
     ("spectra/test-galaxy.json", put("sigma", 5, None), "field sigma"),
     ("spectra/test-galaxy.json", put("noise_source", ""), "noise_source"),

@@ -7,6 +7,7 @@ field. ``run_all`` runs them in an order in which a later check may rely on the 
 
 from collections.abc import Callable
 
+from site_builder.checks.attribution import check_attribution, check_faithfulness
 from site_builder.checks.base import derive
 from site_builder.checks.files import (
     check_examples,
@@ -65,6 +66,8 @@ CHECKS: tuple[Callable[[Results], None], ...] = (
     check_transfer_rows,
     check_transfer_metrics,
     check_spectra,
+    check_attribution,
+    check_faithfulness,
 )
 
 __all__ = ["CHECKS", "derive", "run_all"]

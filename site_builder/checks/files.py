@@ -15,6 +15,8 @@ PATHS = {
     "predictions": r"runs/[^/]+/predictions\.[^/]+\.json",
     "example": r"runs/[^/]+/examples/[^/]+\.json",
     "attention": r"runs/[^/]+/attention/[^/]+\.json",
+    "attribution": r"runs/[^/]+/attribution/[^/]+\.json",
+    "faithfulness": r"runs/[^/]+/faithfulness\.json",
     "limits": r"runs/[^/]+/limits\.[^/]+\.json",
     "calibration": r"runs/[^/]+/calibration\.[^/]+\.json",
     "scaling": r"runs/[^/]+/scaling\.json",
@@ -50,7 +52,14 @@ def check_names(results: Results) -> None:
     for path, file in results.files.items():
         kind = file.model_dump(include={"kind"})["kind"]
         stem = path.rsplit("/", 1)[-1].removesuffix(".json").removeprefix(f"{kind}.")
-        inside = {"example": "id", "attention": "id", "spectrum": "id", "instrument": "name", "transfer": "name"}
+        inside = {
+            "example": "id",
+            "attention": "id",
+            "attribution": "id",
+            "spectrum": "id",
+            "instrument": "name",
+            "transfer": "name",
+        }
         inside |= dict.fromkeys(("metrics", "predictions", "limits", "calibration"), "set")
         if kind in inside and getattr(file, inside[kind]) != stem:
             refuse(results, path, inside[kind], f"is {getattr(file, inside[kind])!r}, not the name of the file")

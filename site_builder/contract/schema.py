@@ -11,6 +11,8 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/predictions.<set>.json            PredictionsFile: what the metrics are computed from
     runs/<run>/examples/<star>.json              ExampleFile: one star, its spectrum and predictions
     runs/<run>/attention/<star>.json             AttentionFile: attention weights for that star
+    runs/<run>/attribution/<star>.json           AttributionFile: where the answer for that star comes from
+    runs/<run>/faithfulness.json                 FaithfulnessFile: what such measures are worth, on the test set
     runs/<run>/limits.<set>.json                 LimitsFile: how much any estimator can know on one set
     runs/<run>/calibration.<set>.json            CalibrationFile: where the truth falls in the stated distribution
     runs/<run>/scaling.json                      ScalingFile: accuracy against distinct training spectra
@@ -30,6 +32,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from site_builder.contract.attribution import AttributionFile, FaithfulnessFile
 from site_builder.contract.base import (
     READABLE_VERSIONS,
     SCHEMA_VERSION,
@@ -78,6 +81,8 @@ class IndexEntry(Strict):
         "predictions",
         "example",
         "attention",
+        "attribution",
+        "faithfulness",
         "limits",
         "calibration",
         "scaling",
@@ -605,6 +610,8 @@ FILE_KINDS: dict[str, type[ContractFile]] = {
     "predictions": PredictionsFile,
     "example": ExampleFile,
     "attention": AttentionFile,
+    "attribution": AttributionFile,
+    "faithfulness": FaithfulnessFile,
     "limits": LimitsFile,
     "calibration": CalibrationFile,
     "scaling": ScalingFile,
