@@ -6,7 +6,10 @@ import sys
 from functools import partial
 from pathlib import Path
 
+from site_builder.cache import Cache, default_folder
 from site_builder.contract import BadInput
+from site_builder.contract.io import read_bytes
+from site_builder.jobs import workers
 from site_builder.publish import ROOT, Site, check_out, write_site
 from site_builder.results import Results
 
@@ -24,6 +27,7 @@ def parser() -> argparse.ArgumentParser:
         "--base-url", metavar="URL", help="address of the site: adds canonical links, sitemap, social card links"
     )
     p.add_argument("--check", action="store_true", help="validate, check and render, but write nothing")
+    p.add_argument("--no-cache", action="store_true", help="draw everything again, and keep no drawings")
     p.add_argument("--serve", action="store_true", help="after the build, serve the site on this computer")
     p.add_argument("--port", type=int, default=8000, help="port of --serve (default: 8000; 0 takes a free one)")
     return p
@@ -52,8 +56,16 @@ def check_base_url(url: str | None) -> None:
         )
 
 
-def build(results_dir: Path, base_url: str | None = None) -> dict[str, bytes]:
+def build(
+    results_dir: Path, base_url: str | None = None, cache_folder: Path | None = None, processes: int = 1
+) -> dict[str, bytes]:
     """Every file of the site, by path.
+
+    Args:
+        results_dir: folder of the results.
+        base_url: address of the site, if it is known.
+        cache_folder: where drawings are kept from one build to the next; None keeps none.
+        processes: how many draw.
 
     Raises:
         BadInput: the results are missing, not valid or not consistent.
@@ -62,7 +74,8 @@ def build(results_dir: Path, base_url: str | None = None) -> dict[str, bytes]:
 
     results = Results.load(results_dir)
     checks.run_all(results)
-    site = Site(base_url)
+    cache = Cache(cache_folder, read_bytes(results_dir / "index.json"))
+    site = Site(base_url, cache=cache, processes=processes)
     site_files.render_all(results, site)
     return site.files
 
@@ -90,7 +103,8 @@ def main(argv: list[str] | None = None) -> int:
         check_base_url(args.base_url)
         if not args.check:
             check_out(args.out)
-        files = build(args.results, args.base_url)
+        folder = None if args.no_cache or args.check else default_folder()
+        files = build(args.results, args.base_url, folder, workers())
         pages = sum(path.endswith(".html") for path in files)
         if args.check:
             print(f"{args.results} is valid and consistent; {pages} pages render. Nothing was written.")

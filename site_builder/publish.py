@@ -9,13 +9,15 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from site_builder import design
+from site_builder.cache import Cache
 from site_builder.contract import BadInput
 from site_builder.contract.io import replacing_folder
+from site_builder.jobs import Job, run
 
 MARKER = ".specvit-site"
 ROOT = Path(__file__).resolve().parent.parent
@@ -46,11 +48,16 @@ class Site:
     An address is the path itself; ``render.below`` makes it relative to a page that lies in a folder.
     """
 
-    def __init__(self, base_url: str | None = None, static: Path = STATIC) -> None:
+    def __init__(
+        self, base_url: str | None = None, static: Path = STATIC, cache: Cache | None = None, processes: int = 1
+    ) -> None:
         self.base_url = base_url.rstrip("/") + "/" if base_url else None
         self.assets = load_assets(static)
         self.assets_folder = f"assets/{_digest(self.assets)}"
+        self.cache = cache or Cache(None)
+        self.processes = processes
         self.shared: dict[str, Any] = {}  # what several pages show and one of them has made
+        self.jobs: dict[str, Job] = {}
         self.files: dict[str, bytes] = {f"{self.assets_folder}/{p}": b for p, b in self.assets.items()}
 
     def asset(self, path: str) -> str:
@@ -70,6 +77,22 @@ class Site:
             raise ValueError(f"{path} is published twice with different content")
         self.files[path] = content
         return path
+
+    def later(self, key: str, make: Callable[[], bytes], use: Callable[[bytes], object]) -> Job:
+        """Content that takes long to make; ``make_all`` or a look at it makes it.
+
+        Args:
+            key: what it is; what is known by that key already is taken as it is.
+            make: gives the content, which depends on the key, the code and the results only.
+            use: called with the content once it is made, for example to publish it.
+        """
+        job = self.jobs.setdefault(key, Job(key, make))
+        job.use(use)
+        return job
+
+    def make_all(self) -> None:
+        """Make all that ``later`` was asked for, at once."""
+        run([job for job in self.jobs.values() if job.made is None], self.cache, self.processes)
 
     def publish_json(self, path: str, value: Any) -> str:
         """Put ``data/<path>`` into the site as compact JSON (no NaN) and return its address."""

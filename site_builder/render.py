@@ -20,10 +20,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.bccache import Bucket
 from markupsafe import Markup
 
 from site_builder import i18n, markup
+from site_builder.cache import Cache
 from site_builder.contract.schema import Provenance
 from site_builder.pages.base import Page
 from site_builder.publish import Site
@@ -56,10 +58,31 @@ def _separator(loop: Any, between: str = "", last: str = "") -> str:
     return (last or i18n._(" and ")) if loop.last and not between else (between or i18n._(", "))
 
 
+class Compiled(BytecodeCache):
+    """Templates compiled by an earlier build of the same code."""
+
+    def __init__(self, kept: Cache) -> None:
+        self.kept = kept
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        """Give the template's code, if it is there."""
+        if content := self.kept.get(f"template {bucket.key} {bucket.checksum}"):
+            bucket.bytecode_from_string(content)
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        """Keep the template's code."""
+        self.kept.put(f"template {bucket.key} {bucket.checksum}", bucket.bytecode_to_string())
+
+
 @cache
-def environment() -> Environment:
-    """The environment: everything is escaped, a variable that does not exist is an error."""
+def environment(kept: Cache | None = None) -> Environment:
+    """The environment: everything is escaped, a variable that does not exist is an error.
+
+    Args:
+        kept: where compiled templates are kept from one build to the next.
+    """
     env = Environment(
+        bytecode_cache=Compiled(kept or Cache(None)),
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -144,7 +167,7 @@ def render_page(page: Page, pages: Sequence[Page], results: Results, site: Site,
     """One page as UTF-8 HTML, in the language that is being rendered."""
     sources = Sources(results)
     text = (
-        environment()
+        environment(site.cache)
         .get_template(page.template)
         .render(
             page=page,

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 from pydantic import BaseModel
 
 from site_builder.contract import BadInput
@@ -321,6 +322,8 @@ def resolve(value: Any, pointer: str) -> Any:
         key = part.replace("~1", "/").replace("~0", "~")
         if isinstance(value, list | tuple):
             value = value[int(key)]
+        elif isinstance(value, np.ndarray):
+            value = value[int(key)].item()
         elif isinstance(value, dict):
             value = value[key]
         elif isinstance(value, BaseModel) and key in type(value).model_fields:

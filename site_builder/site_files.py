@@ -20,20 +20,21 @@ def render_all(results: Results, site: Site) -> None:
     publish_results(results, site)
     for name, content in schema_files().items():
         site.publish(f"data/schema/{name}", content)
+    if site.base_url:
+        publish_for_crawlers(results, site)
     for language in i18n.LANGUAGES:
         with i18n.speaking(language):
             render_pages(results, site)
-    if site.base_url:
-        publish_for_crawlers(results, site)
     site.publish(".nojekyll", b"")
 
 
 def render_pages(results: Results, site: Site) -> None:
     """Every page in the language that is being rendered; English first, whose figures the others share."""
     described = json_ld(results, site)
-    for module in MODULES:
-        page = module.PAGE
-        context = module.context(results, site) | {"json_ld": described if page.slug in ("index", "data") else None}
+    contexts = [module.context(results, site) for module in MODULES]
+    site.make_all()  # all drawings at once, then the pages that show them
+    for page, context in zip(PAGES, contexts, strict=True):
+        context["json_ld"] = described if page.slug in ("index", "data") else None
         site.publish(i18n.language().folder + page.file, render_page(page, PAGES, results, site, context))
 
 
@@ -58,7 +59,7 @@ def publish_for_crawlers(results: Results, site: Site) -> None:
     site.publish("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode())
     stars = [star for _, star in results.observed_examples()]
     stars = stars or [star for run in results.runs.values() for star in run.examples.values()]
-    site.publish("card.png", card(plate.choose(stars, 4)))
+    site.later("card", lambda: card(plate.choose(stars, 4)), lambda content: site.publish("card.png", content))
 
 
 def _sitemap_entry(site: Site, page: Page, language: i18n.Language) -> str:

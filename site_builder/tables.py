@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from site_builder.publish import Site
 from site_builder.results import RunResults
 from site_builder.transfers import Experiment
@@ -101,7 +103,7 @@ def pit_csv(site: Site, run: RunResults, set_name: str) -> str:
 def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
     """Every star of a set with its labels and every model's answer; returns the address."""
     table = run.predictions[set_name]
-    columns: dict[str, list[float] | list[str]] = {}
+    columns: dict[str, np.ndarray | list[str]] = {}
     if table.id is not None:
         columns["id"] = table.id
     columns |= {"logg": table.logg, "teff": table.teff, "mh": table.mh, "snr": table.snr}
@@ -110,9 +112,9 @@ def predictions_csv(site: Site, run: RunResults, set_name: str) -> str:
     columns |= {f"{model}_logg": values for model, values in table.predicted.items()}
     columns |= {f"{model}_sigma": values for model, values in table.sigma.items()}
     columns |= {f"{model}_half95": values for model, values in table.half95.items()}
-    return site.publish_csv(
-        f"tables/{run.name}.{set_name}.predictions.csv", list(columns), zip(*columns.values(), strict=True)
-    )
+    lists = [values.tolist() if isinstance(values, np.ndarray) else values for values in columns.values()]
+    path = f"tables/{run.name}.{set_name}.predictions.csv"
+    return site.publish_csv(path, list(columns), zip(*lists, strict=True))
 
 
 TRANSFER_KEY = ("model", "strategy", "augmented", "n_real")

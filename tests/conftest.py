@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +15,9 @@ for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 
 # Annotations of these packages, array shapes included, are checked at each call while testing.
 install_import_hook(["model", "site_builder"], "typecheck.typecheck")
+
+# What a build keeps for the next one stays out of the user's folder.
+os.environ["SPECVIT_CACHE"] = os.path.join(tempfile.gettempdir(), f"specvit-test-cache-{os.getpid()}")
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 

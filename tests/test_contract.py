@@ -74,7 +74,7 @@ def example(**changes: Any) -> dict[str, Any]:
 def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, content: PredictionsFile) -> None:
     root = tmp_path_factory.mktemp("results")
     entry = write_file(root, "runs/test-run/predictions.test.json", content)
-    assert read_file(root, entry) == content
+    assert read_file(root, entry).model_dump() == content.model_dump()
     raw = (root / entry.path).read_bytes()
     assert entry.bytes == len(raw)
     assert entry.sha256 == hashlib.sha256(raw).hexdigest()

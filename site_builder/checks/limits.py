@@ -19,7 +19,7 @@ def _files(results: Results) -> Iterator[tuple[RunResults, str, str, LimitsFile]
             yield run, name, run.file(f"limits.{name}.json"), file
 
 
-def _model_r2(run: RunResults, set_name: str, column: list[float], mask: np.ndarray) -> dict[str, float]:
+def _model_r2(run: RunResults, set_name: str, column: np.ndarray, mask: np.ndarray) -> dict[str, float]:
     return derive(np.asarray(run.predictions[set_name].logg)[mask], np.asarray(column)[mask])
 
 

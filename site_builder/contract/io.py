@@ -6,12 +6,13 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from site_builder.contract import columns
 from site_builder.contract.errors import BadInput
 from site_builder.contract.schema import FILE_KINDS, READABLE_VERSIONS, SCHEMA_VERSION, ContractFile, Index, IndexEntry
 
@@ -121,6 +122,10 @@ def _parse(path: Path, raw: bytes, kind: type[T]) -> T:
     def refuse_constant(name: str) -> float:
         raise BadInput(f"{path}: the number {name} is not allowed in JSON; export finite numbers, and null for none.")
 
+    with suppress(ValueError, RecursionError):  # what this cannot read is read again below, to be told what is wrong
+        value = columns.load(raw, refuse_constant)
+        if isinstance(value, dict) and value.get("schema_version") in READABLE_VERSIONS:
+            return kind.model_validate(value)
     try:
         value = json.loads(raw, parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:

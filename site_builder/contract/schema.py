@@ -51,6 +51,7 @@ from site_builder.contract.base import (
     WaveAxis,
     class_of,
 )
+from site_builder.contract.columns import Column
 from site_builder.contract.network import NetworkFile, Parity
 from site_builder.contract.spectra import SpectrumFile
 from site_builder.contract.transfer import TransferFile
@@ -290,14 +291,14 @@ class PredictionsFile(ContractFile):
     kind: Literal["predictions"] = "predictions"
     set: Slug
     id: list[str] | None = Field(description="star identifiers, for observed stars")
-    logg: list[float] = Field(description="true (synthetic) or catalogue (observed) log g")
-    teff: list[float]
-    mh: list[float]
-    snr: list[float] = Field(description="median over pixels of flux / sigma")
-    magnitude: list[float] | None
-    predicted: dict[Slug, list[float]] = Field(description="by model name")
-    sigma: dict[Slug, list[float]] = Field(description="of the models that give one: half the 68 % interval")
-    half95: dict[Slug, list[float]] = Field(
+    logg: Column = Field(description="true (synthetic) or catalogue (observed) log g")
+    teff: Column
+    mh: Column
+    snr: Column = Field(description="median over pixels of flux / sigma")
+    magnitude: Column | None
+    predicted: dict[Slug, Column] = Field(description="by model name")
+    sigma: dict[Slug, Column] = Field(description="of the models that give one: half the 68 % interval")
+    half95: dict[Slug, Column] = Field(
         default={}, description="half the 95 % interval, of the models that state one apart from sigma"
     )
 
@@ -503,10 +504,10 @@ class LimitsFile(ContractFile):
     bins: list[LimitBin]
     gaps: list[Gap]
     checks: list[SelfCheck]
-    posterior_mean: list[float]
-    posterior_sd: list[float]
-    ess: list[float] = Field(description="effective sample size of the importance weights")
-    pit: list[float] = Field(description="posterior probability of a log g below the true one")
+    posterior_mean: Column
+    posterior_sd: Column
+    ess: Column = Field(description="effective sample size of the importance weights")
+    pit: Column = Field(description="posterior probability of a log g below the true one")
 
     @model_validator(mode="after")
     def _same_length(self) -> "LimitsFile":

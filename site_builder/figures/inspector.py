@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from site_builder.design import LIGHT, SANS
+from site_builder.publish import Site
 
 TARGET = "inspector"
 _ID = re.compile(r'"(p\d{4,})"')
@@ -165,6 +166,13 @@ def document() -> str:
         name="root",
     )
     return renumber(json.dumps(json_item(root, TARGET), allow_nan=False, separators=(",", ":")))  # type: ignore[arg-type]
+
+
+def publish(site: Site) -> str:
+    """Publish the document as ``data/inspector.json`` and return its address."""
+    address = "data/inspector.json"
+    site.later("inspector", lambda: document().encode(), lambda content: site.publish(address, content))
+    return address
 
 
 def renumber(text: str) -> str:

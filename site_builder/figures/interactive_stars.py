@@ -159,7 +159,10 @@ def stars(site: Site, name: str, run: RunResults, set_name: str, model: str) -> 
     traces = [scatter(x=[lo, hi], y=[lo, hi], mode="lines", line=diagonal, hoverinfo="skip", showlegend=False)]
     for key, own in STAR_CLASSES.items():
         pick = np.flatnonzero(s.of_class(true, key)).tolist()
-        about = [[ids[i], round(sigma[i], 2), round(table.teff[i]), table.mh[i], round(table.snr[i])] for i in pick]
+        about = [
+            [ids[i], round(float(sigma[i]), 2), round(table.teff[i]), float(table.mh[i]), round(table.snr[i])]
+            for i in pick
+        ]
         traces.append(
             scatter(
                 x=true[pick].tolist(),

@@ -4,7 +4,7 @@ from typing import Any
 
 from site_builder.contract.schema import ModelInfo, PitRow
 from site_builder.design import FAMILIES, paint
-from site_builder.figures.plotly_base import AXIS, once, panel, publish, rows_domain
+from site_builder.figures.plotly_base import AXIS, bar, once, panel, publish, rows_domain
 from site_builder.figures.svg import Draw
 from site_builder.limits import spread_out
 from site_builder.publish import Site
@@ -68,8 +68,6 @@ def draw(run: RunResults, set_name: str, model: ModelInfo) -> Draw:
 @once
 def live(site: Site, name: str, run: RunResults, set_name: str) -> str:
     """All models' histograms; ``meta.part`` names the model that a control shows."""
-    import plotly.graph_objects as go
-
     traces: list[Any] = []
     layout: dict[str, Any] = {"showlegend": False, "height": 460, "bargap": 0, "annotations": [], "shapes": []}
     narrow: dict[str, Any] = {"height": 640, "annotations": []}
@@ -79,7 +77,7 @@ def live(site: Site, name: str, run: RunResults, set_name: str) -> str:
             n = len(row.counts)
             _, place = panel(k)
             traces.append(
-                go.Bar(
+                bar(
                     x=[(i + 0.5) / n for i in range(n)],
                     y=heights(row),
                     width=1 / n,
@@ -90,7 +88,7 @@ def live(site: Site, name: str, run: RunResults, set_name: str) -> str:
                     **place,
                 )
             )
-    top = 1.1 * max((v for t in traces for v in t.y), default=1.5)
+    top = 1.1 * max((v for t in traces for v in t["y"]), default=1.5)
     for k, row in enumerate(shown):
         suffix, _ = panel(k)
         for columns, target in ((3, layout), (2, narrow)):

@@ -1,10 +1,12 @@
 """Static figures: matplotlib drawings as inline SVG that follows the page's theme and font.
 
 A figure is drawn twice, for wide and for narrow screens, and CSS shows one of them; so its type
-stays readable on a phone. Colours are ``design.paint(token)``.
+stays readable on a phone. Colours are ``design.paint(token)``. Drawing takes longer than all else in a build, so
+figures are drawn together when all pages have asked for theirs (``site_builder.jobs``), or when one is looked at.
 """
 
 import io
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -16,6 +18,7 @@ from markupsafe import Markup
 
 from site_builder import i18n
 from site_builder.design import paint
+from site_builder.jobs import Job
 from site_builder.markup import clean_svg, standalone_svg, themed_svg, worded_svg
 from site_builder.publish import Site
 
@@ -26,13 +29,28 @@ DPI = 72.0  # so that one matplotlib point is one unit of the SVG
 
 @dataclass(frozen=True)
 class FigureSvg:
-    """A drawn figure: inline markup for two screen widths, and the address of its file."""
+    """A figure: inline markup for two screen widths, and the address of its file."""
 
     name: str
     title: str
-    wide: Markup
-    narrow: Markup
     address: str
+    job: Job
+
+    @property
+    def wide(self) -> Markup:
+        """The drawing for wide screens."""
+        return themed_svg(_both(self.job.content)[0], f"{self.name}-w", self.title, "wide-only")
+
+    @property
+    def narrow(self) -> Markup:
+        """The drawing for narrow screens."""
+        return themed_svg(_both(self.job.content)[1], f"{self.name}-n", self.title, "narrow-only")
+
+
+def _both(content: bytes) -> tuple[str, str]:
+    """A drawing for wide and for narrow screens, with the words of the language that is being rendered."""
+    wide, narrow = json.loads(content)
+    return worded_svg(wide), worded_svg(narrow)
 
 
 def plain_log(value: float, _: object = None) -> str:
@@ -131,22 +149,20 @@ def draw_figure(
         wide, narrow: sizes in CSS pixels.
         margins, narrow_margins: pixels around the axes (the narrow ones default to the wide ones).
     """
-    key = f"drawing {name}"
-    if key not in site.shared:
+
+    def make() -> bytes:
         with i18n.speaking(i18n.ENGLISH):
-            site.shared[key] = (
-                clean_svg(_draw(draw, wide, False, margins), f"{name}-w"),
-                clean_svg(_draw(draw, narrow, True, narrow_margins or margins), f"{name}-n"),
-            )
-    big, small = (worded_svg(one) for one in site.shared[key])
-    address = site.publish(f"data/figures/{i18n.language().folder}{name}.svg", standalone_svg(big, title).encode())
-    return FigureSvg(
-        name,
-        title,
-        themed_svg(big, f"{name}-w", title, "wide-only"),
-        themed_svg(small, f"{name}-n", title, "narrow-only"),
-        address,
-    )
+            big = clean_svg(_draw(draw, wide, False, margins), f"{name}-w")
+            small = clean_svg(_draw(draw, narrow, True, narrow_margins or margins), f"{name}-n")
+        return json.dumps([big, small], ensure_ascii=False).encode()
+
+    def use(content: bytes) -> None:
+        with i18n.speaking(language):
+            site.publish(address, standalone_svg(_both(content)[0], title).encode())
+
+    language = i18n.language()
+    address = f"data/figures/{language.folder}{name}.svg"
+    return FigureSvg(name, title, address, site.later(f"figure {name}", make, use))
 
 
 def decimate(x: np.ndarray, y: np.ndarray, columns: int) -> tuple[np.ndarray, np.ndarray]:

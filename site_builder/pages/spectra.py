@@ -72,7 +72,7 @@ def thumbnail(star: Star | Loose) -> str:
 def _browser(stars: list[Star | Loose], files: dict[str, dict[str, str]], site: Site) -> dict[str, Any]:
     groups, found = lines.load()
     return {
-        "document": site.publish("data/inspector.json", inspector.document().encode()),
+        "document": inspector.publish(site),
         "stars": [{"key": s.key, "url": s.url, **star_list.seen_by(s), **files[s.key]} for s in stars],
         "groups": [{"id": g.id, "title": g.title} for g in groups],
         "lines": lines.for_browser(found[0].vacuum, found[-1].vacuum),

@@ -1,0 +1,64 @@
+"""Columns of numbers, one entry a star: numpy arrays in memory, plain lists in JSON.
+
+A set may have a million stars. As a Python list each number would take 32 bytes and be validated one by one; an array
+takes 8 and is validated as a whole. What an array cannot hold goes through pydantic's own list, which says what is
+wrong with which entry.
+"""
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from pydantic import PlainSerializer, WrapValidator
+
+LONG = 1 << 18  # bytes of a list in a file from which on it is read as an array
+MARK = b'"\\u0000array"'  # name of the object that stands in for such a list while the rest is read
+
+
+def _column(value: Any, one_by_one: Callable[[Any], list[float]]) -> np.ndarray:
+    """(n,) float64, read-only; finite."""
+    array = value if isinstance(value, np.ndarray) else np.asarray(value) if isinstance(value, list) else None
+    if array is None or array.ndim != 1 or array.dtype.kind not in "fi" or not np.isfinite(array).all():
+        array = np.array(one_by_one(value.tolist() if isinstance(value, np.ndarray) else value), dtype=float)
+    array = array.astype(float)
+    array.flags.writeable = False
+    return array
+
+
+if TYPE_CHECKING:
+    Column = np.ndarray
+else:
+    Column = Annotated[list[float], WrapValidator(_column), PlainSerializer(np.ndarray.tolist)]
+
+
+def load(raw: bytes, refuse_constant: Callable[[str], Any]) -> Any:
+    """JSON whose long lists of numbers are arrays; one list is in memory at a time.
+
+    Args:
+        raw: the file.
+        refuse_constant: called with "NaN", "Infinity" or "-Infinity", which are no JSON; raises.
+
+    Raises:
+        ValueError: not JSON, or not of a shape that can be read this way.
+    """
+    if len(raw) < LONG or MARK in raw:
+        return json.loads(raw, parse_constant=refuse_constant)
+    arrays: list[np.ndarray] = []
+    parts: list[bytes] = []
+    done = at = 0
+    while (start := raw.find(b"[", at)) >= 0 and (end := raw.find(b"]", start)) >= 0:
+        start, at = raw.rfind(b"[", start, end), end + 1
+        if end - start < LONG:
+            continue
+        found = np.asarray(json.loads(raw[start:at], parse_constant=refuse_constant))
+        if found.dtype.kind in "fi":
+            parts += [raw[done:start], b"{%b:%d}" % (MARK, len(arrays))]
+            arrays.append(found)
+            done = at
+    name = json.loads(MARK)
+    return json.loads(
+        b"".join([*parts, raw[done:]]),
+        parse_constant=refuse_constant,
+        object_hook=lambda one: arrays[one[name]] if name in one else one,
+    )
