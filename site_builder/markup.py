@@ -15,6 +15,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import escape, unescape
 
 from markupsafe import Markup
+from markupsafe import escape as html
 
 from site_builder import i18n
 from site_builder.design import CJK, LIGHT, stand_ins
@@ -44,13 +45,13 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
     ``scale`` only changes the unit (100 for per cent); ``data-scale`` says so.
     """
     shown = format_number(q.value if isinstance(q.value, str) else q.value * scale, digits, sign)
-    extra = Markup("") if q.op == "is" else Markup(' data-op="{}"').format(q.op)
+    extra = "" if q.op == "is" else f' data-op="{html(q.op)}"'
     if scale != 1.0:
-        extra += Markup(' data-scale="{}"').format(f"{scale:g}")
-    source = " ".join(quote(PUBLISHED_BELOW + s, safe="/#~") for s in q.sources)
-    tail = Markup("<span class=unit>{}</span>").format(NBSP + unit) if unit else Markup("")
-    html = '<data class=num value="{}" data-src="{}"{}>{}</data>{}'
-    return Markup(html).format(q.value, source, extra, shown, tail)
+        extra += f' data-scale="{scale:g}"'
+    source = html(" ".join(quote(PUBLISHED_BELOW + s, safe="/#~") for s in q.sources))
+    tail = f"<span class=unit>{html(NBSP + unit)}</span>" if unit else ""
+    # Pages hold thousands of these, and Markup.format is slow; so each part is escaped by itself here.
+    return Markup(f'<data class=num value="{html(q.value)}" data-src="{source}"{extra}>{html(shown)}</data>{tail}')
 
 
 def interval(m: Measured, digits: int = 3, unit: str = "", sign: bool = False) -> Markup:

@@ -100,12 +100,14 @@ class Site:
         return self.publish(f"data/{path}", text.encode() + b"\n")
 
     def publish_csv(self, path: str, header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-        """Put ``data/<path>`` into the site as CSV and return its address."""
+        """Put ``data/<path>`` into the site as CSV and return its address; one of a path is written once."""
+        if (address := f"data/{path}") in self.files:
+            return address
         buffer = io.StringIO()
         writer = csv.writer(buffer, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(rows)
-        return self.publish(f"data/{path}", buffer.getvalue().encode())
+        return self.publish(address, buffer.getvalue().encode())
 
     def absolute(self, path: str) -> str | None:
         """Address with host, if the base URL is known."""

@@ -191,6 +191,7 @@ class Results:
         self.root = root
         self.index = index
         self.files = files
+        self._quantities: dict[tuple[str, str], Quantity] = {}
         self.interpolation = next((f for f in files.values() if isinstance(f, InterpolationFile)), None)
         self.instruments = {f.name: f for f in files.values() if isinstance(f, InstrumentFile)}
         names = [p.split("/")[1] for p, f in files.items() if isinstance(f, RunFile)]
@@ -275,10 +276,13 @@ class Results:
         Raises:
             KeyError: nothing is there, or what is there is no number or text.
         """
-        value = resolve(self.files[path], pointer)
-        if not isinstance(value, int | float | str):
-            raise KeyError(f"{path}#{pointer} is no value")
-        return Quantity(value, (f"{path}#{pointer}",))
+        known = self._quantities.get((path, pointer))
+        if known is None:
+            value = resolve(self.files[path], pointer)
+            if not isinstance(value, int | float | str):
+                raise KeyError(f"{path}#{pointer} is no value")
+            known = self._quantities[path, pointer] = Quantity(value, (f"{path}#{pointer}",))
+        return known
 
     def measured(self, path: str, pointer: str) -> Measured:
         """The interval at a JSON pointer of a contract file."""

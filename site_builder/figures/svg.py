@@ -39,18 +39,18 @@ class FigureSvg:
     @property
     def wide(self) -> Markup:
         """The drawing for wide screens."""
-        return themed_svg(_both(self.job.content)[0], f"{self.name}-w", self.title, "wide-only")
+        return themed_svg(_part(self.job.content, 0), f"{self.name}-w", self.title, "wide-only")
 
     @property
     def narrow(self) -> Markup:
         """The drawing for narrow screens."""
-        return themed_svg(_both(self.job.content)[1], f"{self.name}-n", self.title, "narrow-only")
+        return themed_svg(_part(self.job.content, 1), f"{self.name}-n", self.title, "narrow-only")
 
 
-def _both(content: bytes) -> tuple[str, str]:
-    """A drawing for wide and for narrow screens, with the words of the language that is being rendered."""
-    wide, narrow = json.loads(content)
-    return worded_svg(wide), worded_svg(narrow)
+def _part(content: bytes, which: int) -> str:
+    """A drawing for wide (0) or narrow (1) screens, with the words of the language that is being rendered."""
+    drawn: list[str] = json.loads(content)
+    return worded_svg(drawn[which])
 
 
 def plain_log(value: float, _: object = None) -> str:
@@ -158,7 +158,7 @@ def draw_figure(
 
     def use(content: bytes) -> None:
         with i18n.speaking(language):
-            site.publish(address, standalone_svg(_both(content)[0], title).encode())
+            site.publish(address, standalone_svg(_part(content, 0), title).encode())
 
     language = i18n.language()
     address = f"data/figures/{language.folder}{name}.svg"
@@ -173,11 +173,9 @@ def decimate(x: np.ndarray, y: np.ndarray, columns: int) -> tuple[np.ndarray, np
     if len(x) <= 2 * columns:
         return x, y
     edges = np.linspace(0, len(x), columns + 1).astype(int)
+    gap = np.isnan(y)
+    low, high = np.where(gap, np.inf, y), np.where(gap, -np.inf, y)
     keep: list[int] = []
-    for a, b in pairwise(edges):
-        part = y[a:b]
-        if np.all(np.isnan(part)):
-            keep.append(a)
-            continue
-        keep.extend(sorted({a + int(np.nanargmin(part)), a + int(np.nanargmax(part))}))
+    for a, b in pairwise(edges.tolist()):
+        keep.extend(sorted({a + int(low[a:b].argmin()), a + int(high[a:b].argmax())}))
     return x[keep], y[keep]

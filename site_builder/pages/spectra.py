@@ -51,7 +51,16 @@ def _averaged(wave: np.ndarray, flux: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return np.array([wave[p].mean() for p in parts]), np.array(means)
 
 
-def thumbnail(star: Star | Loose) -> str:
+def thumbnail(star: Star | Loose, site: Site) -> str:
+    """A small drawing of a spectrum, made once for all languages."""
+    key = f"thumbnail {star.key}"
+    if key not in site.shared:
+        site.shared[key] = draw_thumbnail(star)
+    drawn: str = site.shared[key]
+    return drawn
+
+
+def draw_thumbnail(star: Star | Loose) -> str:
     """The spectrum as an SVG path in a box of THUMB; gaps stay gaps. All stars share the vertical scale."""
     wave, flux = star_list.wavelengths(star.file.wave), star_list.column(star.file.flux)
     noisy = isinstance(star, Loose) and star.file.snr is not None and star.file.snr < NOISY
@@ -60,8 +69,8 @@ def thumbnail(star: Star | Loose) -> str:
     px = (x - wave[0]) / (wave[-1] - wave[0]) * width
     py = np.clip(height - 4 - (y - 0.1) / 1.15 * (height - 8), 1, height - 1)
     parts, pen = [], "M"
-    for a, b in zip(px, py, strict=True):
-        if np.isnan(b):
+    for a, b in zip(px.tolist(), py.tolist(), strict=True):
+        if b != b:
             pen = "M"
             continue
         parts.append(f"{pen}{a:.1f} {b:.1f}")
@@ -100,7 +109,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     files = {s.key: spectrum_files(s, site) for s in own} | {s.key: loose_files(s, site) for s in loose}
     return {
         "star": stars[0],
-        "cards": [{"star": s, "path": thumbnail(s), "files": files[s.key]} for s in stars],
+        "cards": [{"star": s, "path": thumbnail(s, site), "files": files[s.key]} for s in stars],
         "groups": groups,
         "line_groups": lines.load()[0],
         "on_at_first": ("ca2", "alkali"),
