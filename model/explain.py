@@ -36,7 +36,8 @@ from model.simulator import Batch, Simulator, fixed_set
 from model.train import predict
 from site_builder.contract import BadInput, write_file, write_index
 from site_builder.contract.attribution import Activations, AttributionFile, Cut, FaithfulnessFile, LineSet
-from site_builder.contract.io import read_file, read_index, replacing_folder, take_over
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import read_file, read_index, take_over
 from site_builder.contract.schema import AttentionFile, ExampleFile, Index, PredictionsFile, RunFile
 
 LINES = Path(__file__).resolve().parent.parent / "site_builder" / "lines.json"  # the list that the pages name, as data

@@ -29,7 +29,8 @@ from model.surveys import lamost
 from model.train import Trainer, curve, predict
 from model.vit import Network, Scaler, SpecViT, VitConfig
 from site_builder.contract import BadInput, write_file, write_index
-from site_builder.contract.io import read_index, replacing_folder, take_over
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import read_index, take_over
 from site_builder.contract.schema import (
     AblationRow,
     AblationsFile,

@@ -27,7 +27,8 @@ from model.simulator import Simulator, generator
 from model.train import predict
 from model.vit import SpecViT, rollout
 from site_builder.contract import BadInput, write_file, write_index
-from site_builder.contract.io import read_index, replacing_folder, take_over, write_atomic
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import read_index, take_over, write_atomic
 from site_builder.contract.schema import Index, IndexEntry, NetworkFile, Parity, Prior, Provenance
 
 OPSET = 18

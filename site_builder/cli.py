@@ -3,6 +3,7 @@
 import argparse
 import http.server
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def check_base_url(url: str | None) -> None:
 
 def build(
     results_dir: Path, base_url: str | None = None, cache_folder: Path | None = None, processes: int = 1
-) -> dict[str, bytes]:
+) -> Mapping[str, bytes]:
     """Every file of the site, by path.
 
     Args:
@@ -109,8 +110,8 @@ def main(argv: list[str] | None = None) -> int:
         if args.check:
             print(f"{args.results} is valid and consistent; {pages} pages render. Nothing was written.")
             return 0
-        write_site(args.out, files)
-        print(f"{pages} pages in {args.out}/ ({sum(map(len, files.values())) / 1e6:.1f} MB)", flush=True)
+        size = write_site(args.out, files)
+        print(f"{pages} pages in {args.out}/ ({size / 1e6:.1f} MB)", flush=True)
         if args.serve:
             serve(args.out, args.port)
     except BadInput as error:

@@ -1,6 +1,6 @@
 """The folder that is being built: pages, assets, data files; then the swap with the old site.
 
-A build is made in a folder beside the old site and takes its place by two renames at the end, so a
+A build is made in a folder beside the old site and takes its place in one step at the end, so a
 failed build leaves the old site as it was. Only an empty folder or one with our marker is replaced.
 """
 
@@ -9,14 +9,15 @@ import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from site_builder import design
 from site_builder.cache import Cache
 from site_builder.contract import BadInput
-from site_builder.contract.io import replacing_folder
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import read_bytes
 from site_builder.jobs import Job, run
 
 MARKER = ".specvit-site"
@@ -42,6 +43,47 @@ def _digest(assets: Mapping[str, bytes]) -> str:
     return total.hexdigest()[:12]
 
 
+class Files(MutableMapping[str, bytes]):
+    """Files of a site by their path; those that are copies of other files are read when they are looked at."""
+
+    def __init__(self, made: Mapping[str, bytes]) -> None:
+        self._made = dict(made)
+        self._copies: dict[str, tuple[Path, str]] = {}  # file, sha256
+
+    def copy(self, path: str, source: Path, sha256: str) -> None:
+        """The file at ``path`` is ``source``, as it is now."""
+        self._copies[path] = (source, sha256)
+
+    def __getitem__(self, path: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            BadInput: a file that is copied was changed while the site was built.
+        """
+        if path not in self._copies:
+            return self._made[path]
+        source, sha256 = self._copies[path]
+        content = read_bytes(source)
+        if hashlib.sha256(content).hexdigest() != sha256:
+            raise BadInput(f"{source} was changed while the site was being built; build it again.")
+        return content
+
+    def __setitem__(self, path: str, content: bytes) -> None:
+        self._made[path] = content
+
+    def __delitem__(self, path: str) -> None:
+        (self._copies if path in self._copies else self._made).pop(path)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([*self._made, *self._copies])
+
+    def __len__(self) -> int:
+        return len(self._made) + len(self._copies)
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._made or path in self._copies
+
+
 class Site:
     """Files of one build, by their path in the site, and the addresses that pages link to.
 
@@ -58,7 +100,7 @@ class Site:
         self.processes = processes
         self.shared: dict[str, Any] = {}  # what several pages show and one of them has made
         self.jobs: dict[str, Job] = {}
-        self.files: dict[str, bytes] = {f"{self.assets_folder}/{p}": b for p, b in self.assets.items()}
+        self.files = Files({f"{self.assets_folder}/{p}": b for p, b in self.assets.items()})
 
     def asset(self, path: str) -> str:
         """Address of a static file, for example ``asset("js/snr.js")``.
@@ -76,6 +118,11 @@ class Site:
         if known is not None and known != content:
             raise ValueError(f"{path} is published twice with different content")
         self.files[path] = content
+        return path
+
+    def publish_copy(self, path: str, source: Path, sha256: str) -> str:
+        """Put a copy of a file into the site, without keeping it in memory, and return its address."""
+        self.files.copy(path, source, sha256)
         return path
 
     def later(self, key: str, make: Callable[[], bytes], use: Callable[[bytes], object]) -> Job:
@@ -136,16 +183,35 @@ def check_out(out: Path) -> None:
         raise BadInput(f"--out {out} cannot be written; choose a folder that you may write to.")
 
 
-def write_site(out: Path, files: Mapping[str, bytes]) -> None:
-    """Write the files beside ``out`` and put them in its place.
+def file_time() -> float | None:
+    """The time that all files shall bear (``SOURCE_DATE_EPOCH``, seconds), or None for the time of writing.
+
+    Raises:
+        BadInput: it is no number.
+    """
+    given = os.environ.get("SOURCE_DATE_EPOCH")
+    if not given:
+        return None
+    if not given.isdecimal():
+        raise BadInput(f"SOURCE_DATE_EPOCH is {given!r:.40}, not a number of seconds; correct or remove it.")
+    return float(given)
+
+
+def write_site(out: Path, files: Mapping[str, bytes]) -> int:
+    """Write the files beside ``out``, put them in its place, and return how many bytes they have.
 
     Raises:
         BadInput: the folder cannot be written; the old site is untouched.
     """
     check_out(out)
+    time, size = file_time(), 0
     with replacing_folder(out) as temp:
         for path in sorted(files):
             target = temp / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(files[path])
+            size += target.write_bytes(files[path])
         (temp / MARKER).write_text("This folder is written by build.py and replaced as a whole.\n")
+        if time is not None:
+            for one in sorted(temp.rglob("*"), reverse=True):
+                os.utime(one, (time, time))
+    return size

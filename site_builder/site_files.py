@@ -40,12 +40,13 @@ def render_pages(results: Results, site: Site) -> None:
 
 def publish_results(results: Results, site: Site) -> None:
     """Every contract file and what is attached to it, unchanged, below ``data/results/``."""
-    for path in ["index.json", *results.files]:
-        site.publish(PUBLISHED_BELOW + path, read_bytes(results.root / path))
+    site.publish(PUBLISHED_BELOW + "index.json", read_bytes(results.root / "index.json"))
+    for entry in results.index.files:
+        site.publish_copy(PUBLISHED_BELOW + entry.path, results.root / entry.path, entry.sha256)
     for path, file in results.files.items():
-        for name in file.attachments:
+        for name, sha256 in file.attachments.items():
             beside = path.rpartition("/")[0] + "/" + name
-            site.publish(PUBLISHED_BELOW + beside, read_bytes(results.root / beside))
+            site.publish_copy(PUBLISHED_BELOW + beside, results.root / beside, sha256)
 
 
 def publish_for_crawlers(results: Results, site: Site) -> None:

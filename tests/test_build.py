@@ -16,6 +16,7 @@ import pytest
 
 from site_builder import cli, publish, schemas
 from site_builder.cli import build, main
+from site_builder.contract import folders
 from site_builder.figures import svg
 from site_builder.i18n import LANGUAGES
 from site_builder.pages import PAGES
@@ -203,6 +204,7 @@ def test_failed_swap_restores_the_old_site(tmp_path: Path, monkeypatch: pytest.M
             raise OSError(28, "No space left on device")
         rename(a, b)
 
+    monkeypatch.setattr(folders, "_exchange", lambda *_: False)
     monkeypatch.setattr(publish.os, "rename", second_fails)
     with pytest.raises(publish.BadInput, match="No space left"):
         publish.write_site(out, {"index.html": b"new"})

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from site_builder.contract import BadInput, read_file, write_file, write_index
-from site_builder.contract.io import dumps, read_index, replacing_folder, write_atomic
+from site_builder.contract import BadInput, folders, read_file, write_file, write_index
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import dumps, read_index, write_atomic
 from site_builder.contract.schema import (
     AttentionFile,
     ExampleFile,
@@ -223,6 +224,7 @@ def test_a_folder_is_replaced_as_a_whole(tmp_path: Path, monkeypatch: pytest.Mon
             raise OSError(13, "Permission denied")
         real(a, b)
 
+    monkeypatch.setattr(folders, "_exchange", lambda *_: False)
     monkeypatch.setattr(os, "rename", second_fails)
     with pytest.raises(BadInput, match="Permission denied"):
         write("new")

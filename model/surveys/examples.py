@@ -18,7 +18,8 @@ from model.surveys import ObservedSpectra, apogee, desi, desi_layout, lamost, pa
 from model.surveys.lamost import observed_folder
 from site_builder.contract.base import Origin, Provenance, WaveAxis, class_of
 from site_builder.contract.errors import BadInput
-from site_builder.contract.io import read_index, replacing_folder, take_over, write_file, write_index
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import read_index, take_over, write_file, write_index
 from site_builder.contract.schema import Index
 from site_builder.contract.spectra import SpectrumFile
 

@@ -15,7 +15,8 @@ from model.surveys.lamost import observed_folder
 from model.transfer.experiment import NETWORKS, Experiment, Unit
 from model.transfer.fit import FitConfig
 from model.transfer.stars import Stars
-from site_builder.contract.io import read_index, replacing_folder, take_over, write_file, write_index
+from site_builder.contract.folders import replacing_folder
+from site_builder.contract.io import read_index, take_over, write_file, write_index
 from site_builder.contract.schema import Index, Interval, Provenance
 from site_builder.contract.transfer import (
     TransferAnswer,

@@ -3,10 +3,9 @@
 import hashlib
 import json
 import os
-import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -55,41 +54,6 @@ def take_over(old: Path, new: Path, entries: Iterable[IndexEntry]) -> list[Index
         for path in (entry.path, *attached):
             write_atomic(new / path, read_bytes(old / path))
     return kept
-
-
-@contextmanager
-def replacing_folder(out: Path) -> Iterator[Path]:
-    """A new folder beside ``out`` that takes its place if the block ends well, and vanishes if it does not.
-
-    The old folder is moved aside by one rename and back by another if the new one cannot follow, so that a
-    reader sees the old folder or the whole new one.
-
-    Raises:
-        BadInput: the folder cannot be written; the old one is as it was.
-    """
-    out = Path(os.path.abspath(out))
-    temp: Path | None = None
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        temp = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.new-"))
-        yield temp
-        os.chmod(temp, 0o755)
-        old = Path(tempfile.mkdtemp(dir=out.parent, prefix=f".{out.name}.old-")) if out.exists() else None
-        if old is not None:
-            os.rename(out, old)
-        try:
-            os.rename(temp, out)
-        except OSError:
-            if old is not None:
-                os.rename(old, out)
-            raise
-        if old is not None:
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise BadInput(f"--out {out} cannot be written ({error.strerror}); choose another folder.") from None
-    finally:
-        if temp is not None:
-            shutil.rmtree(temp, ignore_errors=True)
 
 
 def dumps(value: object) -> bytes:
