@@ -25,6 +25,8 @@ KINDS = {
     "predictions": "every answer, star by star",
     "example": "one star with its spectrum",
     "attention": "attention weights for one star",
+    "attribution": "where the answer for one star comes from",
+    "faithfulness": "what attention is worth: against deletion, and against chance",
     "limits": "the exact posterior and the Cramér-Rao bound on one set",
     "calibration": "where the truth falls in the stated distribution",
     "scaling": "accuracy against the number of distinct training spectra",
