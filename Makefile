@@ -28,7 +28,7 @@ serve: $(VENV)/.site ## build the site and serve it on this machine
 	$(BIN)/python build.py --serve $(SITE_ARGS)
 
 test: $(VENV)/.test $(VENV)/.chromium ## install all that the tests need, Chromium included, and run them
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check .

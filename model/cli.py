@@ -1,6 +1,5 @@
 """Command line of the backend: ``python -m model COMMAND``; bad input is one sentence and exit code 2."""
 
-import io
 import json
 import sys
 from collections.abc import Callable
@@ -14,6 +13,7 @@ import tyro
 
 from model import studies
 from model.config import RunConfig, from_file, run_config
+from model.data import write_npz
 from model.evaluate import CURVE_MAGNITUDES
 from model.export import check_results_folder, export
 from model.fetch.commands import Fetch
@@ -25,7 +25,6 @@ from model.predict import as_json, as_table, predict_files
 from model.simulated import write_simulated
 from model.surveys import lamost
 from site_builder.contract import BadInput
-from site_builder.contract.io import write_atomic
 
 INSTRUMENTS = ("pfs-mr", "lamost")
 Stage = Literal["all", "specvit", "mlp", "cnn", "published", "ridge", "lightgbm"]
@@ -413,9 +412,7 @@ class LamostNoise:
         """Carry it out."""
         axis = lamost_axis()
         wave = 10 ** (axis.start + axis.step * np.arange(axis.n))
-        buffer = io.BytesIO()
-        np.savez(buffer, wave_vac=wave, shape=lamost.relative_noise(wave).astype(np.float32))
-        write_atomic(self.out, buffer.getvalue())
+        write_npz(self.out, wave_vac=wave, shape=lamost.relative_noise(wave).astype(np.float32))
 
 
 COMMANDS: dict[str, Callable[..., Any]] = {

@@ -1,13 +1,16 @@
-"""The embedded data: one loader that checks each file against the hash in ``data/manifest.json``."""
+"""The embedded data, each file checked against the hash in ``data/manifest.json``; arrays in files (.npz)."""
 
 import hashlib
+import io
 import json
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from site_builder.contract import BadInput
+from site_builder.contract.io import write_atomic
 
 DATA = Path(__file__).resolve().parent.parent / "data"
 
@@ -43,6 +46,13 @@ def read_npz(path: Path) -> dict[str, np.ndarray]:
         raise BadInput(f"{path} is not there; restore it with git checkout data, or give another file.") from None
     except Exception as error:  # zipfile, zlib, struct and numpy each raise their own on a damaged file
         raise BadInput(f"{path} is damaged and cannot be read ({error}); restore it with git checkout data.") from None
+
+
+def write_npz(path: Path, **arrays: Any) -> None:
+    """Write arrays to ``path`` (.npz), whole or not at all."""
+    buffer = io.BytesIO()
+    np.savez(buffer, allow_pickle=False, **arrays)
+    write_atomic(path, buffer.getvalue())
 
 
 def load(name: str) -> dict[str, np.ndarray]:

@@ -6,7 +6,6 @@ the prior. References: Ting et al. 2017, ApJ 843, 32 (arXiv 1706.00111); Sandfor
 (arXiv 2006.08640); Ben-Haim & Eldar 2009, IEEE Trans. Inf. Theory 55, 5179 (arXiv 0804.4391).
 """
 
-import io
 import math
 import time
 from dataclasses import dataclass
@@ -23,7 +22,6 @@ from model.grid import AXES, OPTICAL, SpectralGrid, SplineAxis, from_npz_arrays,
 from model.metrics import bootstrap, paired_gap
 from model.posterior import LIBRARY, Compressed, Exact, Posterior, posterior, prior_box, sobol_labels
 from model.simulator import Batch, Simulator, generator
-from site_builder.contract.io import write_atomic
 from site_builder.contract.schema import Crlb, Gap, Interval, LimitBin, LimitsFile, Provenance, SelfCheck
 
 METHOD = (
@@ -131,10 +129,9 @@ class Limits:
 
     def save(self, path: Path) -> None:
         """Write to ``path`` (.npz)."""
-        buffer = io.BytesIO()
         rest = {k: getattr(self, k) for k in ("crlb3", "crlb5", "library", "seconds")}
-        np.savez(buffer, **{f: getattr(self.posterior, f) for f in Posterior.__dataclass_fields__}, **rest)
-        write_atomic(path, buffer.getvalue())
+        rest |= {f: getattr(self.posterior, f) for f in Posterior.__dataclass_fields__}
+        data.write_npz(path, **rest)
 
     @classmethod
     def load(cls, path: Path) -> "Limits":

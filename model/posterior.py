@@ -19,6 +19,7 @@ Gaussian in ln s to high accuracy (its width is below 0.01), so the integral is 
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -125,6 +126,45 @@ class Seen:
         return Seen(*(getattr(self, f)[index] for f in Seen.__dataclass_fields__))
 
 
+@dataclass(frozen=True)
+class Components:
+    """Principal directions (P, K) of spectra, and what leaving out those from each on leaves out (K,), squared."""
+
+    directions: Tensor
+    left: Tensor
+
+    @classmethod
+    def of(cls, x: Tensor) -> "Components":
+        """Of x (N, P)."""
+        _, s, v = torch.linalg.svd(x, full_matrices=False)
+        return cls(v.T, s.square().flip(0).cumsum(0).flip(0) / len(x))
+
+    def leaving(self, tolerance: float) -> Tensor:
+        """(P, K) leading directions, as many as leave out no more than the tolerance."""
+        return self.directions[:, : int((self.left > tolerance**2).sum())].contiguous()
+
+
+@dataclass(frozen=True)
+class Directions:
+    """What spectra of an instrument, in units of the noise at its brightest level, are compressed with."""
+
+    mean: Tensor  # (P,) mean spectrum
+    sigma: Tensor  # (P,) noise of the mean spectrum
+    spectra: Components  # of (spectrum - mean) / sigma
+    squares: Components  # of its squares
+
+
+@lru_cache(maxsize=2)  # the limits, the teacher and the template fit of a run share them
+def _directions(simulator: Simulator) -> Directions:
+    assert simulator.prior.magnitude is not None
+    sample = simulator.grid.spectra(sobol_labels(simulator, BASIS, 0))
+    mean = sample.mean(0)
+    brightest = torch.tensor([simulator.prior.magnitude[0]])
+    sigma = simulator.instrument.noise.sigma(mean[None], brightest)[0]
+    delta = (sample - mean) / sigma
+    return Directions(mean, sigma, Components.of(delta), Components.of(delta.square()))
+
+
 class Compressed:
     """ln p(y | labels) for spectra of any magnitudes from products of a few hundred numbers.
 
@@ -141,17 +181,15 @@ class Compressed:
     def __init__(self, simulator: Simulator, labels: Tensor, tolerance: float = TOLERANCE) -> None:
         assert simulator.prior.magnitude is not None
         self.simulator, self.labels = simulator, labels
-        noise, grid = simulator.instrument.noise, simulator.grid
-        sample = grid.spectra(labels[:BASIS])  # leading Sobol points fill the prior; every k-th would not
-        self.mean = sample.mean(0)
-        self.sigma = noise.sigma(self.mean[None], torch.tensor([simulator.prior.magnitude[0]]))[0]
-        delta = (sample - self.mean) / self.sigma
-        scaled = _basis(delta, tolerance)
+        grid = simulator.grid
+        found = _directions(simulator)
+        self.mean, self.sigma = found.mean, found.sigma
+        scaled = found.spectra.leaving(tolerance)
         self.nodes = ((grid.nodes - self.mean) / self.sigma) @ scaled  # spline weights sum to 1
         self.basis = scaled * self.sigma[:, None]
         self.pilot = self.basis[:, :PILOT]
         self.pairs = (self.pilot[:, :, None] * self.pilot[:, None, :]).flatten(1)  # for the normal equations
-        squares = _basis(delta.square_(), tolerance)
+        squares = found.squares.leaving(tolerance)
         self.squares = squares * self.sigma.square()[:, None]
         self.first = self.coefficients(labels)
         self.second = torch.cat([((part @ scaled.T).square_()) @ squares for part in self.first.split(CHUNK)])
@@ -187,13 +225,6 @@ class Compressed:
     def _over_amplitude(self, seen: Seen, c: Tensor) -> Tensor:
         pixels = self.basis.shape[0]
         return 0.5 * (pixels - seen.q1 + seen.amplitude @ c.T).square_() / (seen.q2 + pixels)
-
-
-def _basis(x: Tensor, tolerance: float) -> Tensor:
-    """(P, K) leading principal directions of x (N, P), as many as leave out no more than the tolerance."""
-    _, s, v = torch.linalg.svd(x, full_matrices=False)
-    left = s.square().flip(0).cumsum(0).flip(0) / len(x)
-    return v[: int((left > tolerance**2).sum())].T.contiguous()
 
 
 def _proposal(labels: Tensor, log_l: Tensor) -> tuple[Tensor, Tensor]:

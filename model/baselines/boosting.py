@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.data import read_npz, write_npz
 from model.simulator import Batch, Simulator, generator
 from model.train import progress_bar
 from model.vit import Scaler
@@ -33,6 +34,11 @@ PARAMETERS = {
     "deterministic": True,
     "force_row_wise": True,
 }
+
+
+def components_path(path: Path) -> Path:
+    """Where the components of the trees at ``path`` are."""
+    return path.with_suffix(".npz")
 
 
 class Boosting:
@@ -91,14 +97,20 @@ class Boosting:
         return cls(scaler, components, lgb.Booster(model_str=booster.model_to_string()), n)
 
     def save(self, path: Path) -> None:
-        """Write LightGBM's own text form to ``path``."""
+        """Write LightGBM's own text form to ``path``, and the components beside it."""
+        write_npz(components_path(path), components=self.components.numpy())
         write_atomic(path, f"n_spectra={self.n_spectra}\n{self.booster.model_to_string()}".encode())
 
     @classmethod
     def load(cls, path: Path, simulator: Simulator, scaler: Scaler, seed: int) -> "Boosting":
-        """Read what ``save`` wrote."""
+        """Read what ``save`` wrote; components that are not there are made again."""
         head, _, text = path.read_text().partition("\n")
-        components = cls.components_of(simulator, scaler, seed)
+        beside = components_path(path)
+        components = (
+            torch.from_numpy(read_npz(beside)["components"])
+            if beside.exists()
+            else cls.components_of(simulator, scaler, seed)
+        )
         return cls(scaler, components, lgb.Booster(model_str=text), int(head.partition("=")[2]))
 
     def predict(self, flux: Tensor, level: Tensor | None = None) -> np.ndarray:

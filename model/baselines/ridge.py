@@ -14,12 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from model.data import read_npz
+from model.data import read_npz, write_npz
 from model.metrics import r2
 from model.simulator import Batch, Simulator, generator
 from model.train import progress_bar
 from model.vit import Scaler
-from site_builder.contract.io import write_atomic
 
 BATCH = 2000
 COMPONENTS = 256  # principal components of clean spectra, or as many as there are pixels
@@ -104,18 +103,14 @@ class Ridge:
 
     def save(self, path: Path) -> None:
         """Write to ``path`` (.npz)."""
-        import io
-
-        buffer = io.BytesIO()
-        np.savez(
-            buffer,
+        write_npz(
+            path,
             components=self.components.numpy(),
             coefficients=self.coefficients,
             intercept=self.intercept,
             alpha=self.alpha,
             n_spectra=self.n_spectra,
         )
-        write_atomic(path, buffer.getvalue())
 
     @classmethod
     def load(cls, path: Path, scaler: Scaler) -> "Ridge":

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from model.data import write_npz
 from model.grid import AXES, SpectralGrid
 from model.resample import vacuum_from_air
 from model.surveys import reading
@@ -272,4 +273,4 @@ def save(made: SpectralGrid, path: Path) -> None:
     """Write a grid as npz, which loads in a second where a folder of text takes minutes."""
     shape = tuple(len(a.nodes) for a in made.axes)
     axes: dict[str, Any] = {n: a.nodes for n, a in zip(AXES, made.axes, strict=True)}
-    np.savez(path, wave_vac=made.wave, flux=made.nodes.numpy().reshape(*shape, -1), R=made.resolution, **axes)
+    write_npz(path, wave_vac=made.wave, flux=made.nodes.numpy().reshape(*shape, -1), R=made.resolution, **axes)

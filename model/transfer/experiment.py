@@ -17,7 +17,7 @@ from model import provenance
 from model.baselines import mlp
 from model.baselines.boosting import Boosting
 from model.baselines.ridge import Ridge
-from model.data import read_npz
+from model.data import read_npz, write_npz
 from model.evaluate import CLASSES
 from model.simulator import Simulator, fixed_set
 from model.train import TrainConfig, Trainer, predict
@@ -227,7 +227,7 @@ class Experiment:
             if path.exists():
                 continue
             found = self.answers(unit)
-            write_atomic(path, _packed(found))
+            write_npz(path, **found)
             self._note_code()
             d = found["cv"] - self.stars.logg
             r2 = 1 - np.square(d).sum() / np.square(self.stars.logg - self.stars.logg.mean()).sum()
@@ -352,11 +352,3 @@ class Experiment:
             own = found[f"sigma.{name}"]
             out[name] = (own * everywhere[0], own * everywhere[1])
         return out
-
-
-def _packed(arrays: dict[str, np.ndarray]) -> bytes:
-    import io
-
-    buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
-    return buffer.getvalue()
