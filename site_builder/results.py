@@ -143,6 +143,10 @@ class RunResults:
         """A value of ``run.json``."""
         return self.results.quantity(self.path, pointer)
 
+    def network_q(self, pointer: str) -> Quantity:
+        """A value of ``network.json``."""
+        return self.results.quantity(self.file("network.json"), pointer)
+
     def model(self, name: str) -> ModelInfo:
         """The model called ``name``."""
         return next(m for m in self.run.models if m.name == name)

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
+from site_builder import live
+from site_builder import stars as star_list
 from site_builder.downloads import spectrum_files
 from site_builder.pages.base import Page
 from site_builder.publish import Site
-from site_builder.results import Quantity, Results, difference
+from site_builder.results import PUBLISHED_BELOW, Quantity, Results, difference
 from site_builder.stars import Star, all_stars, wavelengths
 
 PAGE = Page(
@@ -15,7 +17,12 @@ PAGE = Page(
     title="Try it: log g of your own spectrum · SpecViT",
     description="Read log g from your own spectrum with the published weights: what is accepted, what is refused.",
     template="pages/try.html.j2",
+    scripts=("js/try.js",),
+    classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
+    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css", "css/live.css"),
 )
+
+MAIN_LINES = ("ca2", "alkali", "mg1")
 
 
 @dataclass(frozen=True)
@@ -46,13 +53,48 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         csv = spectrum_files(star, site)["csv"]
         answers.append(Answer(star, logg, predicted, sigma, difference(predicted, logg), csv))
     runs = list({run.run.instrument: run for run in results.runs.values()}.values())
+    stars = examples(results)
+    page_data = _browser(results, site, stars)
     return {
+        "browser": page_data,
+        "groups": star_list.options(stars),
+        "networks": live.networks(results),
+        "runtime_version": live.runtime_version(),
         "answers": answers,
         "within": sum(a.sigmas <= 1 for a in answers),
         "within_two": sum(a.sigmas <= 2 for a in answers),
         "runs": runs,
         "bands": {run.name: _band(results, run.run.instrument) for run in runs},
     }
+
+
+def examples(results: Results) -> list[Star]:
+    """Example stars whose instrument has a network."""
+    known = live.networks(results)
+    return [s for s in all_stars(results) if s.instrument.name in known]
+
+
+def _browser(results: Results, site: Site, stars: list[Star]) -> dict[str, Any] | None:
+    """What the script needs; None where the results hold no network, or no star to begin with."""
+    files = live.browser_data(results, site)
+    if files is None or not stars:
+        return None
+    entries = [
+        {
+            "key": s.key,
+            "label": s.file.title,
+            "origin": s.file.origin,
+            "logg": s.file.logg,
+            "url": s.url,
+            "network": s.instrument.name,
+            "magnitudes": list(s.run.run.prior.magnitude or ()),
+            "noisy": s.run.run.prior.magnitude is not None and s.instrument.signal_e is not None,
+            "instrument": PUBLISHED_BELOW + s.instrument_path,
+        }
+        for s in stars
+    ]
+    lines = {s.instrument.name: star_list.lines_of(s.file.wave, MAIN_LINES) for s in stars}
+    return {"live": files, "stars": entries, "lines": lines}
 
 
 def _band(results: Results, instrument: str) -> tuple[float, float]:
