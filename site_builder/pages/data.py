@@ -34,6 +34,8 @@ KINDS = {
     "stress": "spectra unlike those trained on",
     "transfer": "from synthetic to real stars, three strategies, star by star",
     "spectrum": "one spectrum of a survey, to look at",
+    "attribution": "what information, attention, gradients and occlusion say of each patch",
+    "faithfulness": "whether attention and the others find the patches that matter",
     "network": "the network as an ONNX file, as the browser runs it",
 }
 
