@@ -15,6 +15,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
+from string import Formatter
 from typing import Any
 
 LOCALE = Path(__file__).resolve().parent / "locale"
@@ -107,19 +108,18 @@ class Catalogue:
     @cached_property
     def _patterns(self) -> list[tuple[re.Pattern[str], str]]:
         """Texts with ``{fields}`` as patterns, those with the most letters first."""
-        ids = [key for key in self.texts if _FIELD.search(key) and "%(" not in key]
+        # "%{y}" is Plotly's and filled in by the browser, "%(n)s" stands in templates only
+        ids = [key for key in self.texts if _FIELD.search(key) and not re.search(r"%\{(?!\{)|%\(", key)]
         ids.sort(key=lambda key: (-len(_FIELD.sub("", key)), key))
         out = []
         for key in ids:
-            parts = _FIELD.split(key)
-            names = set()
+            names: set[str] = set()
             pattern = ""
-            for i, part in enumerate(parts):
-                if i % 2 == 0:
-                    pattern += re.escape(part)
-                else:
-                    pattern += f"(?P={part})" if part in names else f"(?P<{part}>.+?)"
-                    names.add(part)
+            for words, name, _spec, _conversion in Formatter().parse(key):
+                pattern += re.escape(words)
+                if name:
+                    pattern += f"(?P={name})" if name in names else f"(?P<{name}>.+?)"
+                    names.add(name)
             out.append((re.compile(pattern, re.S), self.texts[key]))
         return out
 
@@ -205,7 +205,7 @@ def finished(text: str) -> str:
     return text if language() is ENGLISH else catalogue(language().code).finished(text)
 
 
-WORDS = frozenset({"text", "name", "hovertemplate", "ticktext", "customdata", "axis_label", "title"})
+WORDS = frozenset({"text", "name", "hovertemplate", "ticktext", "customdata", "axis_label"})
 
 
 def figure_words(value: Any, inside: bool = False) -> Any:

@@ -5,6 +5,7 @@ from typing import TypeVar
 
 from site_builder.contract.schema import Crlb, LimitBin, LimitsFile, ModelInfo
 from site_builder.figures.series import brightness_slice, model_bins
+from site_builder.i18n import _
 from site_builder.results import Measured, Quantity, Row, RunResults, ratio
 
 T = TypeVar("T")
@@ -61,10 +62,16 @@ class Limit:
     @property
     def name(self) -> str:
         """The bin as text: '21.5' where it is one magnitude, '21 to 21.5' where it is a range."""
+        first, last = self.ends
+        return first if first == last else _("{first} to {last}", first=first, last=last)
+
+    @property
+    def ends(self) -> tuple[str, str]:
+        """The bin's first and last magnitude as text; the same where it is one."""
         row = self.row(self.run.specvit.name)
         if row is None or row.row.lo is None or row.row.hi is None or "-" not in self.bin.label:
-            return self.bin.label
-        return f"{row.row.lo:g} to {row.row.hi:g}"
+            return self.bin.label, self.bin.label
+        return f"{row.row.lo:g}", f"{row.row.hi:g}"
 
 
 def _all(run: RunResults, set_name: str) -> list[Limit]:
@@ -94,9 +101,9 @@ def names(found: list[Limit]) -> str:
             groups.append([one])
     texts = []
     for group in groups:
-        first, last = group[0].name.split(" to ")[0], group[-1].name.split(" to ")[-1]
-        texts.append(first if first == last else f"{first} to {last}")
-    return texts[0] if len(texts) == 1 else ", ".join(texts[:-1]) + " and " + texts[-1]
+        first, last = group[0].ends[0], group[-1].ends[-1]
+        texts.append(first if first == last else _("{first} to {last}", first=first, last=last))
+    return texts[0] if len(texts) == 1 else _(", ").join(texts[:-1]) + _(" and ") + texts[-1]
 
 
 def overall(run: RunResults, set_name: str) -> Limit | None:

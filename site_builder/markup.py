@@ -44,12 +44,12 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
 
     ``scale`` only changes the unit (100 for per cent); ``data-scale`` says so.
     """
-    shown = format_number(q.value if isinstance(q.value, str) else q.value * scale, digits, sign)
+    shown = i18n.said(q.value) if isinstance(q.value, str) else format_number(q.value * scale, digits, sign)
     extra = "" if q.op == "is" else f' data-op="{html(q.op)}"'
     if scale != 1.0:
         extra += f' data-scale="{scale:g}"'
     source = html(" ".join(quote(PUBLISHED_BELOW + s, safe="/#~") for s in q.sources))
-    tail = f"<span class=unit>{html(NBSP + unit)}</span>" if unit else ""
+    tail = f"<span class=unit>{html(NBSP + i18n._(unit))}</span>" if unit else ""
     # Pages hold thousands of these, and Markup.format is slow; so each part is escaped by itself here.
     return Markup(f'<data class=num value="{html(q.value)}" data-src="{source}"{extra}>{html(shown)}</data>{tail}')
 

@@ -8,6 +8,7 @@ Templates get, beside the page's own context:
 ``fmt(value, digits)``                 a plain number of the layout (never a result)
 ``site``, ``page``, ``pages``          the build, this page, all pages in the order of the menu
 ``{% trans %}``, ``_``, ``ngettext``   texts in the language of the page; texts of the results are looked up unasked
+``star_class(name, form)``             a class of stars in words: "many" (giants) or "Many" (Giants)
 ``sep(loop)``                          what stands before an item of a list in a sentence: "", ", " or " and "
 
 An address is a path from the top of the site; ``render_page`` makes it relative to the page's folder.
@@ -30,6 +31,7 @@ from site_builder.contract.schema import Provenance
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity, Results, Row
+from site_builder.stars import class_word
 from site_builder.texts import script_texts
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "templates"
@@ -91,6 +93,7 @@ def environment(kept: Cache | None = None) -> Environment:
         extensions=["jinja2.ext.i18n"],
         finalize=_finalize,
     )
+    env.filters["said"] = i18n.said
     env.policies["ext.i18n.trimmed"] = True
     env.install_gettext_callables(i18n.gettext, i18n.plural, newstyle=True)  # type: ignore[attr-defined]
     for name in ("gettext", "ngettext"):
@@ -102,6 +105,7 @@ def environment(kept: Cache | None = None) -> Environment:
         mathml=markup.mathml,
         join=markup.join,
         sep=_separator,
+        star_class=class_word,
         language=i18n.language,
         languages=i18n.LANGUAGES,
     )

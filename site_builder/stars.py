@@ -7,11 +7,21 @@ import numpy as np
 
 from site_builder import lines
 from site_builder.contract.schema import AttentionFile, ExampleFile, InstrumentFile, SpectrumFile, WaveAxis
+from site_builder.i18n import N_, _, said
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
 
 CLASS_ORDER = ("giant", "subgiant", "dwarf")
-CLASS_TITLES = {"giant": "Giants", "subgiant": "Subgiants", "dwarf": "Dwarfs"}
+CLASS_TITLES = {"giant": N_("Giants"), "subgiant": N_("Subgiants"), "dwarf": N_("Dwarfs")}
+_CLASSES = {"giant": N_("giants"), "subgiant": N_("subgiants"), "dwarf": N_("dwarfs")}
+# Words of the contract that pages print with ``_``.
+WORDS: tuple[str, ...] = (N_("giant"), N_("subgiant"), N_("dwarf"), N_("synthetic"), N_("observed"), N_("emulated"))
+WORDS += (N_("cross-validated"), N_("independent"), N_("median"), N_("continuum"))
+
+
+def class_word(name: str, form: str) -> str:
+    """A class of stars: "many" (giants) or "Many" (Giants); a name that is no class stays as it is."""
+    return _((CLASS_TITLES if form == "Many" else _CLASSES).get(name, name))
 
 
 @dataclass(frozen=True)
@@ -62,12 +72,18 @@ class Star:
         """Text of the star in a list to choose from."""
         f = self.file
         mh = f"{f.mh:+.2f}".replace("-", "\u2212")
-        return f"{f.title}: log g {f.logg:.2f}, {f.teff:.0f} K, [M/H] {mh}"
+        return _(
+            "{title}: log g {logg}, {teff} K, [M/H] {mh}",
+            title=f.title,
+            logg=f"{f.logg:.2f}",
+            teff=f"{f.teff:.0f}",
+            mh=mh,
+        )
 
     @property
     def kind(self) -> str:
         """Origin and class in words."""
-        return f"{self.file.origin} {self.file.star_class}"
+        return _("{origin} {kind}", origin=_(self.file.origin), kind=_(self.file.star_class))
 
     def q(self, pointer: str) -> Quantity:
         """A value of the example file."""
@@ -100,14 +116,15 @@ class Loose:
     def label(self) -> str:
         """Text of the spectrum in a list to choose from."""
         f = self.file
-        labels = "no labels" if f.logg is None else f"log g {f.logg:.2f}, {f.teff:.0f} K"
-        return f"{f.survey}: {f.title} ({f.what if f.logg is None else labels})"
+        about = said(f.what) if f.logg is None else f"log g {f.logg:.2f}, {f.teff:.0f} K"
+        return _("{survey}: {title} ({about})", survey=said(f.survey), title=said(f.title), about=about)
 
     @property
     def kind(self) -> str:
         """Origin and what it is of, in words."""
         f = self.file
-        return f"{f.origin} {f.what.removeprefix('a ') if f.star_class == 'unknown' else f.star_class}"
+        kind = said(f.what).removeprefix("a ") if f.star_class == "unknown" else _(f.star_class)
+        return _("{origin} {kind}", origin=_(f.origin), kind=kind)
 
     def q(self, pointer: str) -> Quantity:
         """A value of the file."""
@@ -135,8 +152,11 @@ def options(stars: list[Star]) -> list[dict[str, Any]]:
     several = len({s.run.name for s in stars}) > 1
     groups: dict[str, list[Star]] = {}
     for star in stars:
-        title = CLASS_TITLES[star.file.star_class]
-        groups.setdefault(f"{star.run.run.title}: {title.lower()}" if several else title, []).append(star)
+        name = star.file.star_class
+        title = class_word(name, "Many")
+        if several:
+            title = _("{run}: {kind}", run=said(star.run.run.title), kind=class_word(name, "many"))
+        groups.setdefault(title, []).append(star)
     return [{"title": title, "stars": members} for title, members in groups.items()]
 
 
@@ -166,8 +186,11 @@ def lines_of(axis: WaveAxis, groups: tuple[str, ...] | None = None) -> list[dict
 def seen_by(star: Star | Loose) -> dict[str, Any]:
     """What scripts must know of the instrument: the unit of flux, and bands that the network does not see."""
     if isinstance(star, Loose):
-        return {"unit": f"flux / {star.file.normalisation}", "masked": []}
-    return {"unit": f"flux / {star.instrument.normalisation}", "masked": [list(b) for b in star.instrument.masked]}
+        return {"unit": _("flux / {by}", by=_(star.file.normalisation)), "masked": []}
+    return {
+        "unit": _("flux / {by}", by=_(star.instrument.normalisation)),
+        "masked": [list(b) for b in star.instrument.masked],
+    }
 
 
 def publish_lines(site: Site) -> str:

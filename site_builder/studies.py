@@ -8,6 +8,7 @@ from itertools import groupby
 
 from site_builder.contract.schema import AblationRow, Curve, ModelInfo, ScalingPoint, StressRow
 from site_builder.findings import Verdict, verdict
+from site_builder.i18n import _
 from site_builder.results import Measured, Quantity, RunResults
 
 RIVALS = ("mlp", "cnn")  # networks without attention
@@ -224,7 +225,7 @@ def rivalries(run: RunResults, set_name: str) -> list[Rivalry]:
         row = run.row(set_name, model.name)
         if model.family not in RIVALS or row is None or own is None:
             continue
-        tried = [_against("the whole test set", model, own.measured("r2"), row.measured("r2"))]
+        tried = [_against(_("the whole test set"), model, own.measured("r2"), row.measured("r2"))]
         few = [against for n in sizes(run)[:FEW] for against in at_size(run, n)]
         tried += [a for a in [*few, *under_stress(run)] if a.model == model]
         out.append(Rivalry(model, tried))

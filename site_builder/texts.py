@@ -66,7 +66,8 @@ def prose(value: Any, inside: str = "") -> Iterator[str]:
 
 
 def _words(text: str) -> bool:
-    return re.search("[a-z]{3}", text) is not None
+    """Whether there is a word to translate; single ones are names, or words of the contract (``stars.WORDS``)."""
+    return re.search("[a-z]{3}", text) is not None and not re.fullmatch(r"[a-z0-9-]+", text)
 
 
 @cache

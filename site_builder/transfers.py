@@ -15,10 +15,12 @@ from site_builder.contract.transfer import (
     TransferSet,
     TransferStars,
 )
+from site_builder.i18n import N_, _, said
 from site_builder.results import Measured, Quantity, Results, ratio2
 
 STRATEGIES = ("synthetic", "survey", "two-stage")
-STRATEGY_TITLES = {"synthetic": "synthetic only", "survey": "survey only", "two-stage": "two-stage"}
+STRATEGY_TITLES = {"synthetic": N_("synthetic only"), "survey": N_("survey only"), "two-stage": N_("two-stage")}
+STRATEGY_SHORT = {"synthetic": N_("synthetic"), "survey": N_("survey"), "two-stage": N_("two-stage")}
 CLASSES = ("giant", "subgiant", "dwarf")
 
 
@@ -43,7 +45,8 @@ class Tried:
     @property
     def title(self) -> str:
         """Model and strategy in words."""
-        return f"{self.model.title}, {STRATEGY_TITLES[self.row.strategy]}"
+        strategy = _(STRATEGY_TITLES[self.row.strategy])
+        return _("{model}, {strategy}", model=said(self.model.title), strategy=strategy)
 
     def measured(self, name: str) -> Measured:
         """r2, mae, bias, nmad or sigma."""
@@ -139,7 +142,7 @@ class Experiment:
         for t in self.rows(set_name):
             groups.setdefault((t.row.model, t.row.strategy, t.row.augmented), []).append(t)
         chosen: dict[tuple[str, str], list[Tried]] = {}
-        for (model, strategy, _), points in groups.items():  # without augmentation comes first
+        for (model, strategy, _augmented), points in groups.items():  # without augmentation comes first
             if len(points) >= len(chosen.get((model, strategy), [])):
                 chosen[model, strategy] = points
         return [

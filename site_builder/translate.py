@@ -31,9 +31,9 @@ def _site_texts(root: Path) -> Iterator[tuple[str, Any]]:
         )
         for path, _line, text, _comments, _context in found:
             yield f"{folder}/{path}", text
-    for path in ("published.json", "lines.json"):
+    for path, parts in (("published.json", ("rows", "transfer", "scaling")), ("lines.json", ("groups",))):
         content = json.loads((root / "site_builder" / path).read_text(encoding="utf-8"))
-        yield from ((f"site_builder/{path}", text) for text in _listed(content))
+        yield from ((f"site_builder/{path}", text) for text in _listed({key: content[key] for key in parts}))
 
 
 def _listed(content: dict[str, Any]) -> Iterator[str]:

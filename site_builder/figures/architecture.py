@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from site_builder.contract.schema import VitShape
 from site_builder.figures.svg import decimate
+from site_builder.i18n import _
 from site_builder.markup import drawn_svg
 
 
@@ -92,17 +93,17 @@ def _tokens(c: Canvas, vit: VitShape) -> None:
 
 def _layer(c: Canvas, vit: VitShape, mlp_width: int | None) -> None:
     """One transformer layer: two residual branches, side by side or above each other."""
-    head = f"{vit.heads} heads of {vit.width // vit.heads}"
-    inner = f"{vit.width} to {mlp_width} to {vit.width}" if mlp_width else "GELU"
-    branches = [("LayerNorm", "", "Self-attention", head), ("LayerNorm", "", "MLP", inner)]
+    head = _("{heads} heads of {width}", heads=vit.heads, width=vit.width // vit.heads)
+    inner = _("{width} to {inner} to {width}", width=vit.width, inner=mlp_width) if mlp_width else "GELU"
+    branches = [("LayerNorm", _("Self-attention"), head), ("LayerNorm", "MLP", inner)]
     if c.width > 600:
         top, mid = c.y, c.y + 74
         c.box(30, top, c.width - 60, 118, css="frame")
-        c.text(44, top + 22, "Transformer layer", "name", "start")
+        c.text(44, top + 22, _("Transformer layer"), "name", "start")
         c.text(c.width - 44, top + 22, f"× {vit.depth}", "name accent", "end")
         x = 52.0
         span = (c.width - 104) / 2
-        for norm, _, block, small in branches:
+        for norm, block, small in branches:
             c.arrow((x, mid), (x + 38, mid))
             c.box(x + 38, mid - 22, 96, 44, norm)
             c.arrow((x + 134, mid), (x + 162, mid))
@@ -116,10 +117,10 @@ def _layer(c: Canvas, vit: VitShape, mlp_width: int | None) -> None:
         return
     height = 330
     c.box(14, c.y, c.width - 28, height, css="frame")
-    c.text(26, c.y + 22, "Transformer layer", "name", "start")
+    c.text(26, c.y + 22, _("Transformer layer"), "name", "start")
     c.text(c.width - 26, c.y + 22, f"× {vit.depth}", "name accent", "end")
     x, y = c.width / 2, c.y + 34
-    for norm, _, block, small in branches:
+    for norm, block, small in branches:
         c.arrow((x, y), (x, y + 18))
         c.box(x - 70, y + 18, 140, 30, norm)
         c.arrow((x, y + 48), (x, y + 62))
@@ -137,38 +138,55 @@ def _drawing(
     c = Canvas(width)
     narrow = width < 600
     c.text(
-        8, 14, f"Spectrum: {vit.n_pixels} pixels, cut into {vit.n_patches} patches of {vit.patch_size}", "name", "start"
+        8,
+        14,
+        _(
+            "Spectrum: {pixels} pixels, cut into {n} patches of {size}",
+            pixels=vit.n_pixels,
+            n=vit.n_patches,
+            size=vit.patch_size,
+        ),
+        "name",
+        "start",
     )
     c.y = 24
     _spectrum(c, vit, wave, flux, 90)
     _tokens(c, vit)
-    how = "one matrix a position" if vit.embedding == "per-position" else "one shared filter bank (Conv1D)"
+    how = _("one matrix a position") if vit.embedding == "per-position" else _("one shared filter bank (Conv1D)")
     c.y += 20
-    c.text(8, c.y, f"{vit.n_patches} tokens of width {vit.width}: {how}", "name", "start")
+    c.text(8, c.y, _("{n} tokens of width {width}: {how}", n=vit.n_patches, width=vit.width, how=how), "name", "start")
     if narrow:
         c.y += 18
-    cls = "a CLS token and " if vit.pool == "cls" else ""
-    c.text(8 if narrow else width - 8, c.y, f"+ {cls}learned positions", "small", "start" if narrow else "end")
+    more = _("+ a CLS token and learned positions") if vit.pool == "cls" else _("+ learned positions")
+    c.text(8 if narrow else width - 8, c.y, more, "small", "start" if narrow else "end")
     c.arrow((width / 2, c.y + 8), (width / 2, c.y + 30))
     c.y += 30
     _layer(c, vit, mlp_width)
     out = width / 2 - (0 if narrow else 145)
     c.arrow((out, c.y), (out, c.y + 22))
     c.y += 22
-    pool = "CLS token" if vit.pool == "cls" else "mean of tokens"
+    pool = _("CLS token") if vit.pool == "cls" else _("mean of tokens")
     if narrow:
-        c.box(width / 2 - 120, c.y, 240, 44, "LayerNorm", f"then the {pool}")
+        c.box(width / 2 - 120, c.y, 240, 44, "LayerNorm", _("then the {pool}", pool=pool))
         c.arrow((width / 2, c.y + 44), (width / 2, c.y + 64))
-        c.box(width / 2 - 120, c.y + 64, 240, 44, "Linear head", f"{vit.width} to 2", "box strong")
+        c.box(
+            width / 2 - 120,
+            c.y + 64,
+            240,
+            44,
+            _("Linear head"),
+            _("{width} to {n}", width=vit.width, n=2),
+            "box strong",
+        )
         c.arrow((width / 2, c.y + 108), (width / 2, c.y + 126))
-        c.text(width / 2, c.y + 144, "log g and its σ", "answer")
+        c.text(width / 2, c.y + 144, _("log g and its σ"), "answer")
         c.y += 156
     else:
-        c.box(width / 2 - 250, c.y, 210, 44, "LayerNorm", f"then the {pool}")
+        c.box(width / 2 - 250, c.y, 210, 44, "LayerNorm", _("then the {pool}", pool=pool))
         c.arrow((width / 2 - 40, c.y + 22), (width / 2 - 10, c.y + 22))
-        c.box(width / 2 - 10, c.y, 150, 44, "Linear head", f"{vit.width} to 2", "box strong")
+        c.box(width / 2 - 10, c.y, 150, 44, _("Linear head"), _("{width} to {n}", width=vit.width, n=2), "box strong")
         c.arrow((width / 2 + 140, c.y + 22), (width / 2 + 172, c.y + 22))
-        c.text(width / 2 + 184, c.y + 28, "log g and its σ", "answer", "start")
+        c.text(width / 2 + 184, c.y + 28, _("log g and its σ"), "answer", "start")
         c.y += 52
     head = (
         f'<svg class="fig-svg diagram {css}" viewBox="0 0 {width} {c.y:.0f}" role="img" aria-labelledby="arch-{css}">'
@@ -185,7 +203,7 @@ def architecture(vit: VitShape, wave: np.ndarray, flux: np.ndarray, mlp_width: i
         flux: (n_pixels,) its flux, NaN where there are no data.
         mlp_width: hidden width of the layers' MLP, if the configuration says it.
     """
-    title = "SpecViT as it was run, from spectrum to log g"
+    title = _("SpecViT as it was run, from spectrum to log g")
     return (
         _drawing(vit, wave, flux, mlp_width, 960, "wide-only", title),
         _drawing(vit, wave, flux, mlp_width, 380, "narrow-only", title),

@@ -9,7 +9,9 @@ from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import labels
 from site_builder.figures import series as s
 from site_builder.figures.svg import Draw, plain_log
+from site_builder.i18n import N_, _
 from site_builder.results import Row, RunResults
+from site_builder.stars import class_word
 
 # Margins (left, right, top, bottom) in pixels of each kind of chart.
 CURVES = (46, 4, 36, 66)
@@ -149,7 +151,7 @@ def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: s
             ax.set_aspect("equal")
             ax.set_xlabel(x_label)
             ax.set_title(run.model(name).title, loc="left", color=paint("ink"))
-        axes[0].set_ylabel("Predicted log g (dex)")
+        axes[0].set_ylabel(_("Predicted log g (dex)"))
 
     return draw
 
@@ -186,7 +188,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
                     **style,
                     label=labels.end_name(model, narrow) if i == 0 else None,
                 )
-        ax.set_yticks(range(len(present)), [f"{c.capitalize()}s" for c in present])
+        ax.set_yticks(range(len(present)), [class_word(c, "Many") for c in present])
         ax.set_ylim(len(present) - 0.5, -0.5)
         for i in range(1, len(present)):
             ax.axhline(i - 0.5, color=paint("grid"), linewidth=0.8)
@@ -209,7 +211,7 @@ def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> D
     return draw
 
 
-LABELS = (("logg", "log g (dex)"), ("teff", "Teff (K)"), ("mh", "[M/H] (dex)"))
+LABELS = (("logg", N_("log g (dex)")), ("teff", N_("Teff (K)")), ("mh", N_("[M/H] (dex)")))
 
 
 def residuals(run: RunResults, set_name: str, models: list[str]) -> Draw:
@@ -220,7 +222,7 @@ def residuals(run: RunResults, set_name: str, models: list[str]) -> Draw:
     def draw(figure: Any, narrow: bool) -> None:
         axes = figure.subplots(3, 1, sharey=True) if narrow else figure.subplots(1, 3, sharey=True)
         figure.subplots_adjust(wspace=0.08, hspace=0.42)
-        for ax, (column, text) in zip(axes, LABELS, strict=True):
+        for ax, (column, text) in zip(axes, ((c, _(words)) for c, words in LABELS), strict=True):
             for name in reversed(models):
                 r = s.running(np.asarray(getattr(table, column)), np.asarray(table.predicted[name]) - true)
                 style = line_style(run.model(name).family)
@@ -230,7 +232,7 @@ def residuals(run: RunResults, set_name: str, models: list[str]) -> Draw:
             ax.set_xlabel(text)
             if column == "teff":
                 ax.xaxis.set_major_locator(_locator(4))
-        title_axis(axes[0], "Predicted − true log g (dex)")
+        title_axis(axes[0], _("Predicted − true log g (dex)"))
         axes[-1 if not narrow else 0].legend(loc="lower left" if not narrow else "upper right", ncols=1)
 
     return draw
@@ -264,7 +266,7 @@ def calibration(run: RunResults, set_name: str, slice_name: str, x_label: str) -
             ax.minorticks_off()
         ax.set_xlabel(x_label)
         ax.grid(axis="x", visible=False)
-        title_axis(ax, "Stars within the stated interval (%)")
+        title_axis(ax, _("Stars within the stated interval (%)"))
         ax.legend(loc="center right")
 
     return draw
@@ -285,8 +287,8 @@ def training(run: RunResults) -> Draw:
         ax.xaxis.set_major_formatter(plain_log)
         top = max(max(c.val_r2) for c in history.curves)
         ax.set_ylim(max(-0.05, min(min(c.val_r2) for c in history.curves)), min(1.0, top * 1.12))
-        ax.set_xlabel("Spectra shown, each with fresh noise")
-        title_axis(ax, "R² on the validation set")
+        ax.set_xlabel(_("Spectra shown, each with fresh noise"))
+        title_axis(ax, _("R² on the validation set"))
         ax.legend(loc="lower right")
 
     return draw
@@ -317,7 +319,7 @@ def cost(run: RunResults, set_name: str) -> Draw:
         ax.margins(x=0.18, y=0.2)
         ax.minorticks_off()
         ax.xaxis.set_major_formatter(plain_log)
-        ax.set_xlabel("Training time on the machine of the run (minutes)")
-        title_axis(ax, "R² on the test set")
+        ax.set_xlabel(_("Training time on the machine of the run (minutes)"))
+        title_axis(ax, _("R² on the test set"))
 
     return draw

@@ -9,7 +9,9 @@ import json
 import re
 from typing import Any
 
+from site_builder import i18n
 from site_builder.design import LIGHT, SANS
+from site_builder.i18n import _
 from site_builder.publish import Site
 
 TARGET = "inspector"
@@ -108,7 +110,9 @@ def _main(sources: dict[str, Any], x_range: Any) -> Any:
         BoxZoomTool(dimensions="width", name="box"),
         WheelZoomTool(dimensions="width", modifiers="ctrl", name="wheel"),
     ]
-    plot = _figure("main", 400, x_range, "flux / median", tools=tools, active_drag=tools[0], active_scroll=tools[2])
+    plot = _figure(
+        "main", 400, x_range, _("flux / {by}", by="median"), tools=tools, active_drag=tools[0], active_scroll=tools[2]
+    )
     band = plot.varea(
         "x", "low", "high", source=sources["spectrum"], fill_alpha=0.45, name="band", **_tokens(fill_color="band")
     )
@@ -126,7 +130,7 @@ def _main(sources: dict[str, Any], x_range: Any) -> Any:
 def _residual(sources: dict[str, Any], x_range: Any) -> Any:
     from bokeh.models.annotations import Span
 
-    plot = _figure("residual", 120, x_range, "observed − model", tools=[])
+    plot = _figure("residual", 120, x_range, _("observed − model"), tools=[])
     plot.varea("x", "low", "high", source=sources["residual"], fill_alpha=0.45, **_tokens(fill_color="band"))
     plot.line("x", "value", source=sources["residual"], line_width=0.9, **_tokens(line_color="flux"))
     plot.xaxis[0].update(visible=False)
@@ -144,7 +148,7 @@ def _overview(sources: dict[str, Any], x_range: Any) -> Any:
         fill_alpha=0.12, line_width=1, name="window", **_tokens(fill_color="accent", line_color="accent")
     )
     plot.add_tools(tool)
-    plot.xaxis.axis_label = "vacuum wavelength (Å)"
+    plot.xaxis.axis_label = _("vacuum wavelength (Å)")
     plot.yaxis[0].update(major_label_text_alpha=0, major_tick_line_alpha=0, axis_line_alpha=0)
     plot.ygrid[0].update(visible=False)
     return plot
@@ -169,9 +173,20 @@ def document() -> str:
 
 
 def publish(site: Site) -> str:
-    """Publish the document as ``data/inspector.json`` and return its address."""
-    address = "data/inspector.json"
-    site.later("inspector", lambda: document().encode(), lambda content: site.publish(address, content))
+    """Publish the document, made once and with the words of the language, and return its address."""
+
+    def make() -> bytes:
+        with i18n.speaking(i18n.ENGLISH):
+            return document().encode()
+
+    def use(content: bytes) -> None:
+        with i18n.speaking(language):
+            words = i18n.figure_words(json.loads(content))
+        site.publish(address, json.dumps(words, allow_nan=False, separators=(",", ":")).encode())
+
+    language = i18n.language()
+    address = f"data/{language.folder}inspector.json"
+    site.later("inspector", make, use)
     return address
 
 

@@ -5,8 +5,10 @@ from typing import Any
 from site_builder.design import STAR_CLASSES, paint
 from site_builder.figures import series as s
 from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, publish, scatter, style, title
+from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.results import RunResults
+from site_builder.stars import class_word
 
 
 def brightness_axis(text: str, run: RunResults, set_name: str, slice_name: str) -> dict[str, Any]:
@@ -74,11 +76,11 @@ def class_metric(site: Site, name: str, run: RunResults, set_name: str, metric: 
                 name=model.title,
                 marker=style(model.family, model.family == "specvit")["marker"],
                 error_x=bars([p[1] for p in parts], [p[2] for p in parts]),
-                customdata=[[c, r.row.n if r else 0] for c, r in zip(present, rows, strict=True)],
-                hovertemplate="%{customdata[0]}s (n = %{customdata[1]}): %{x:.3f} dex",
+                customdata=[[class_word(c, "Many"), r.row.n if r else 0] for c, r in zip(present, rows, strict=True)],
+                hovertemplate="%{customdata[0]} (n = %{customdata[1]}): %{x:.3f} dex",
             )
         )
-    ticks = {"tickvals": places, "ticktext": [f"{c.capitalize()}s" for c in present], "showgrid": False}
+    ticks = {"tickvals": places, "ticktext": [class_word(c, "Many") for c in present], "showgrid": False}
     return publish(site, name, traces, xaxis=title(x, rangemode="tozero"), yaxis=ticks)
 
 
@@ -95,8 +97,8 @@ def calibration(site: Site, name: str, run: RunResults, set_name: str, slice_nam
                         x=[s.position(r) for r in rows],
                         y=[100 * getattr(r.row, field) for r in rows],
                         mode="lines+markers",
-                        name=f"{model.title}, {nominal} interval",
-                        hovertemplate="%{y:.1f} % of stars",
+                        name=_("{model}, {nominal} interval", model=model.title, nominal=nominal),
+                        hovertemplate=_("%{y:.1f} % of stars"),
                         **style(model.family),
                     )
                 )
@@ -105,7 +107,7 @@ def calibration(site: Site, name: str, run: RunResults, set_name: str, slice_nam
         {"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": v, "y1": v, "line": ink} for v in s.NOMINAL
     ]
     axis = brightness_axis(x, run, set_name, slice_name)
-    return publish(site, name, traces, xaxis=axis, yaxis=title("Stars within the interval (%)"), shapes=lines)
+    return publish(site, name, traces, xaxis=axis, yaxis=title(_("Stars within the interval (%)")), shapes=lines)
 
 
 @once
@@ -124,13 +126,13 @@ def training(site: Site, name: str, run: RunResults) -> str:
                 name=model.title,
                 line=style(model.family, model.family == "specvit")["line"],
                 customdata=[[t / 60, m] for t, m in zip(curve.seconds, curve.val_mae, strict=True)],
-                hovertemplate="R² %{y:.3f}, MAE %{customdata[1]:.3f} dex after %{customdata[0]:.1f} min",
+                hovertemplate=_("R² %{y:.3f}, MAE %{customdata[1]:.3f} dex after %{customdata[0]:.1f} min"),
             )
         )
     low = max(-0.05, min(min(c.val_r2) for c in history.curves))
     high = min(1.0, 1.12 * max(max(c.val_r2) for c in history.curves))
-    x = title("Spectra shown, each with fresh noise", type="log")
-    return publish(site, name, traces, xaxis=x, yaxis=title("R² on the validation set", range=[low, high]))
+    x = title(_("Spectra shown, each with fresh noise"), type="log")
+    return publish(site, name, traces, xaxis=x, yaxis=title(_("R² on the validation set"), range=[low, high]))
 
 
 @once
@@ -151,9 +153,10 @@ def cost(site: Site, name: str, run: RunResults, set_name: str) -> str:
                 marker=style(model.family)["marker"] | {"size": 12},
                 error_y=bars([below], [above]),
                 customdata=[[model.n_parameters, model.n_spectra]],
-                hovertemplate="R² %{y:.3f} after %{x:.1f} min; %{customdata[0]:,} parameters, "
-                "%{customdata[1]:,} spectra shown",
+                hovertemplate=_(
+                    "R² %{y:.3f} after %{x:.1f} min; %{customdata[0]:,} parameters, %{customdata[1]:,} spectra shown"
+                ),
             )
         )
-    x = title("Training time on the machine of the run (minutes)", type="log")
-    return publish(site, name, traces, xaxis=x, yaxis=title("R² on the test set"))
+    x = title(_("Training time on the machine of the run (minutes)"), type="log")
+    return publish(site, name, traces, xaxis=x, yaxis=title(_("R² on the test set")))

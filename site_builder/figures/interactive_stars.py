@@ -12,8 +12,10 @@ from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
 from site_builder.figures.charts import LABELS, axis_range
 from site_builder.figures.plotly_base import once, panel, publish, scatter, style, title
+from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.results import RunResults
+from site_builder.stars import class_word
 
 INK = paint("ink")
 
@@ -27,7 +29,11 @@ def _cells(d: s.Density, token: str, place: dict[str, str]) -> list[Any]:
         for left, right, bottom, top in s.blocks_of(d, level):
             xs += [left, right, right, left, left, None]
             ys += [bottom, bottom, top, top, bottom, None]
-        stars = "1 star" if level[1] == 1 else f"{level[0]} to {level[1]} stars"
+        stars = (
+            _("1 star per cell")
+            if level[1] == 1
+            else _("{least} to {most} stars per cell", least=level[0], most=level[1])
+        )
         traces.append(
             scatter(
                 x=xs,
@@ -39,7 +45,7 @@ def _cells(d: s.Density, token: str, place: dict[str, str]) -> list[Any]:
                 line={"width": 0},
                 hoveron="fills",
                 hoverinfo="name",
-                name=f"{stars} per cell",
+                name=stars,
                 **place,
             )
         )
@@ -55,10 +61,10 @@ def _guides(lo: float, hi: float, middle: s.Running, place: dict[str, str]) -> l
             x=middle.x,
             y=middle.median,
             mode="lines+markers",
-            name="median prediction",
+            name=_("median prediction"),
             line={"color": INK, "width": 1.6, "dash": "dash"},
             marker={"size": 5, "color": INK},
-            hovertemplate="median prediction %{y:.2f} at %{x:.2f}<extra></extra>",
+            hovertemplate=_("median prediction %{y:.2f} at %{x:.2f}<extra></extra>"),
             **place,
         ),
     ]
@@ -81,7 +87,7 @@ def predicted_true(site: Site, name: str, run: RunResults, set_name: str, models
         traces += _guides(lo, hi, s.running(true, predicted, 12), place)
         left, right = k / len(models) + 0.03 * (k > 0), (k + 1) / len(models) - 0.03 * (k + 1 < len(models))
         layout[f"xaxis{suffix}"] = title(x, range=[lo, hi], domain=[left, right])
-        layout[f"yaxis{suffix}"] = title("" if k else "Predicted log g (dex)", range=[lo, hi], anchor=f"x{suffix}")
+        layout[f"yaxis{suffix}"] = title("" if k else _("Predicted log g (dex)"), range=[lo, hi], anchor=f"x{suffix}")
         notes.append(
             {
                 "text": run.model(model).title,
@@ -121,7 +127,7 @@ def residuals(site: Site, name: str, run: RunResults, set_name: str, models: lis
     true = np.asarray(table.logg)
     traces: list[Any] = []
     layout: dict[str, Any] = {}
-    for k, (column, text) in enumerate(LABELS):
+    for k, (column, words) in enumerate(LABELS):
         suffix, place = panel(k)
         for model in models:
             family = run.model(model).family
@@ -134,15 +140,16 @@ def residuals(site: Site, name: str, run: RunResults, set_name: str, models: lis
                 legendgroup=model,
                 showlegend=k == 0,
                 customdata=[list(row) for row in zip(r.lo, r.hi, r.n, strict=True)],
-                hovertemplate="median %{y:.3f}, 68 % in [%{customdata[0]:.2f}, %{customdata[1]:.2f}], "
-                "n = %{customdata[2]}",
+                hovertemplate=_(
+                    "median %{y:.3f}, 68 % in [%{customdata[0]:.2f}, %{customdata[1]:.2f}], n = %{customdata[2]}"
+                ),
                 **style(family),
                 **place,
             )
             traces += [_band(r, family, place), line]
         domain = [k / 3 + 0.02 * (k > 0), (k + 1) / 3 - 0.02]
-        layout[f"xaxis{suffix}"] = title(text, domain=domain)
-        y = title("" if k else "Predicted − true log g (dex)", anchor=f"x{suffix}", showticklabels=k == 0)
+        layout[f"xaxis{suffix}"] = title(_(words), domain=domain)
+        y = title("" if k else _("Predicted − true log g (dex)"), anchor=f"x{suffix}", showticklabels=k == 0)
         layout[f"yaxis{suffix}"] = y | {"zeroline": True, "zerolinecolor": INK} | ({"matches": "y"} if k else {})
     return publish(site, name, traces, **layout)
 
@@ -168,12 +175,12 @@ def stars(site: Site, name: str, run: RunResults, set_name: str, model: str) -> 
                 x=true[pick].tolist(),
                 y=predicted[pick].tolist(),
                 mode="markers",
-                name=f"{key.capitalize()}s",
+                name=class_word(key, "Many"),
                 marker={"symbol": own.plotly_marker, "color": paint(own.token), "size": 5, "opacity": 0.55},
                 customdata=about,
                 hovertemplate="%{customdata[0]}<br>catalogue %{x:.2f}, predicted %{y:.2f} ± %{customdata[1]}<br>"
                 "%{customdata[2]} K, [M/H] %{customdata[3]:.2f}, SNR %{customdata[4]}<extra></extra>",
             )
         )
-    y = title("Predicted log g (dex)", range=[lo - 0.3, hi + 0.3])
-    return publish(site, name, traces, xaxis=title("Catalogue log g (dex)", range=[lo, hi]), yaxis=y, height=560)
+    y = title(_("Predicted log g (dex)"), range=[lo - 0.3, hi + 0.3])
+    return publish(site, name, traces, xaxis=title(_("Catalogue log g (dex)"), range=[lo, hi]), yaxis=y, height=560)

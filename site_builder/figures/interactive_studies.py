@@ -25,6 +25,7 @@ from site_builder.figures.studies import (
     stress_rows,
     wrapped,
 )
+from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.results import RunResults, interval_of
 
@@ -40,7 +41,7 @@ def _scaled(run: RunResults, name: str, place: dict[str, Any]) -> Any:
         name=model.title,
         error_y=bars([p[1] for p in parts], [p[2] for p in parts]),
         customdata=text,
-        hovertemplate="%{y:.3f} %{customdata[0]}; %{customdata[1]:,} shown or fitted to",
+        hovertemplate=_("%{y:.3f} %{customdata[0]}; %{customdata[1]:,} shown or fitted to"),
         **style(model.family, model.family == "specvit"),
         **place,
     )
@@ -58,17 +59,17 @@ def scaling(site: Site, name: str, run: RunResults) -> str:
                 x=list(curve.n_spectra),
                 y=list(curve.r2),
                 mode="lines+markers",
-                name=f"{curve.work}, as published",
+                name=_("{work}, as published", work=curve.work),
                 opacity=0.8,
                 line={"color": colour, "width": 1, "dash": "dot"},
                 marker={"color": colour, "size": 6, "symbol": own.plotly_marker.removesuffix("-open") + "-open"},
                 hovertemplate="%{y:.3f}",
             )
         )
-    x = title("Distinct training spectra", type="log", dtick=1)
+    x = title(_("Distinct training spectra"), type="log", dtick=1)
     low = LEGEND_BELOW | {"height": 320 + 24 * len(traces)}
     return publish(
-        site, name, traces, low, xaxis=x, yaxis=title("R² on the test set"), hovermode="x unified", height=500
+        site, name, traces, low, xaxis=x, yaxis=title(_("R² on the test set")), hovermode="x unified", height=500
     )
 
 
@@ -98,7 +99,7 @@ def ablations(site: Site, name: str, run: RunResults) -> str:
                     error_x=bars([below], [above]),
                     marker={"color": paint(token), "size": 9, "symbol": "circle-open" if one.row.base else "circle"},
                     customdata=[[interval, one.row.n_parameters]],
-                    hovertemplate="R² %{x:.3f} %{customdata[0]}; %{customdata[1]:,} parameters",
+                    hovertemplate=_("R² %{x:.3f} %{customdata[0]}; %{customdata[1]:,} parameters"),
                 )
             )
             labels.append(one.row.value)
@@ -114,7 +115,7 @@ def ablations(site: Site, name: str, run: RunResults) -> str:
         name,
         traces,
         {"height": y + 110},
-        xaxis=title("R² on the test set"),
+        xaxis=title(_("R² on the test set")),
         yaxis=axis,
         showlegend=False,
         shapes=rules,
@@ -125,7 +126,7 @@ def ablations(site: Site, name: str, run: RunResults) -> str:
 
 def _training(run: RunResults, column: str, place: dict[str, Any], legend: bool) -> list[Any]:
     out = []
-    for _, curve, model in studies.networks(run):
+    for _place, curve, model in studies.networks(run):
         values = getattr(curve, column)
         out.append(
             scatter(
@@ -210,7 +211,7 @@ def attention(site: Site, name: str, run: RunResults) -> str:
             traces += more
         else:
             traces += _training(run, what, place, k == 0)
-        y_title, x_title = PANEL_TITLES[what]
+        y_title, x_title = (_(text) for text in PANEL_TITLES[what])
         x_type = {} if what == "stress" else {"type": "log", "dtick": 1}
         head = {} if what == "stress" else title(y_title)
         layout[f"xaxis{suffix}"] = AXIS | title(x_title, domain=wide[k][0], anchor=f"y{suffix}", **x_type)

@@ -10,8 +10,10 @@ from site_builder.figures import series as s
 from site_builder.figures.charts import axis_range
 from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, panel, publish, scatter, style, title
 from site_builder.figures.transfer import METRICS, Panel, panels, sizes
+from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.results import interval_of
+from site_builder.stars import class_word
 from site_builder.transfers import STRATEGY_TITLES, Curve, Experiment, Tried
 
 INK = paint("ink")
@@ -34,7 +36,7 @@ def _look(curve: Curve, by_strategy: bool) -> dict[str, Any]:
 
 def _line(curve: Curve, metric: str, part: Panel, place: dict[str, str]) -> Any:
     parts = [interval_of(getattr(t.row, metric)) for t in curve.points]
-    name = f"{curve.model.title}, {STRATEGY_TITLES[curve.strategy]}"
+    name = _("{model}, {strategy}", model=curve.model.title, strategy=_(STRATEGY_TITLES[curve.strategy]))
     return scatter(
         x=[t.row.n_real for t in curve.points],
         y=[p[0] for p in parts],
@@ -44,7 +46,7 @@ def _line(curve: Curve, metric: str, part: Panel, place: dict[str, str]) -> Any:
         showlegend=part.strategies or curve.model.family not in ("specvit", "mlp"),
         error_y=bars([p[1] for p in parts], [p[2] for p in parts]),
         customdata=[_text(t, metric) for t in curve.points],
-        hovertemplate=f"{name}: %{{y:.3f}} %{{customdata[0]}} with %{{x}} stars<extra></extra>",
+        hovertemplate=_("{name}: %{{y:.3f}} %{{customdata[0]}} with %{{x}} stars<extra></extra>", name=name),
         meta={"part": metric},
         **_look(curve, part.strategies),
         **place,
@@ -55,7 +57,8 @@ def _band(curve: Curve, metric: str, xs: list[float], place: dict[str, str]) -> 
     """Synthetic-only training as a horizontal line in its interval."""
     value = getattr(curve.points[0].row, metric)
     colour = paint(FAMILIES[curve.model.family].token)
-    name = f"{curve.model.title}, {STRATEGY_TITLES['synthetic']}"
+    name = _("{model}, {strategy}", model=curve.model.title, strategy=_(STRATEGY_TITLES["synthetic"]))
+    shown = f"{value.value:.3f} [{value.lo:.3f}, {value.hi:.3f}]"
     fill = scatter(
         x=[*xs, *xs[::-1]], y=[value.lo] * 2 + [value.hi] * 2, mode="lines", fill="toself", fillcolor=colour,
         opacity=0.15, line={"width": 0}, hoverinfo="skip", showlegend=False, meta={"part": metric}, **place,
@@ -63,7 +66,7 @@ def _band(curve: Curve, metric: str, xs: list[float], place: dict[str, str]) -> 
     line = scatter(
         x=xs, y=[value.value] * 2, mode="lines", name=name, legendgroup=name,
         line={"color": colour, "width": 1.3, "dash": "dot"},
-        hovertemplate=f"{name}: {value.value:.3f} [{value.lo:.3f}, {value.hi:.3f}]<extra></extra>",
+        hovertemplate=_("{name}: {value}<extra></extra>", name=name, value=shown),
         meta={"part": metric}, **place,
     )  # fmt: skip
     return [fill, line]
@@ -86,10 +89,10 @@ def gain(site: Site, name: str, e: Experiment, set_name: str) -> str:
                     traces += _band(curve, metric, [float(ticks[0]), float(ticks[-1])], place)
                 else:
                     traces.append(_line(curve, metric, part, place))
-            by_part[metric]["layout"][f"yaxis{suffix}"] = title(METRICS[metric] if k == 0 else "")
+            by_part[metric]["layout"][f"yaxis{suffix}"] = title(_(METRICS[metric]) if k == 0 else "")
         width = 1 / len(found)
         domain = [round(k * width + 0.025 * (k > 0), 4), round((k + 1) * width - 0.025 * (k + 1 < len(found)), 4)]
-        x_axis = title("Real stars trained on", type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
+        x_axis = title(_("Real stars trained on"), type="log", tickvals=ticks, ticktext=[f"{t:g}" for t in ticks])
         layout[f"xaxis{suffix}"] = x_axis | {"domain": domain, "anchor": f"y{suffix}"}
         layout[f"yaxis{suffix}"] = title("") | {"anchor": f"x{suffix}"} | ({"matches": "y"} if k else {})
         gap = 0.32 / len(found)
@@ -143,7 +146,7 @@ def every_star(site: Site, name: str, stars: TransferStars, first: str) -> str:
             scatter(
                 x=true[pick].tolist(),
                 mode="markers",
-                name=f"{key.capitalize()}s",
+                name=class_word(key, "Many"),
                 marker={"symbol": own.plotly_marker, "color": paint(own.token), "size": 6, "opacity": 0.6},
                 customdata=_about(stars, pick),
                 hovertemplate="%{customdata[0]}<br>catalogue %{x:.2f}, predicted %{y:.2f}%{text}<br>"
@@ -151,6 +154,6 @@ def every_star(site: Site, name: str, stars: TransferStars, first: str) -> str:
                 **by_part[first]["traces"][k + 1],
             )
         )
-    y = title("Predicted log g (dex)", range=[lo - 0.5, hi + 0.5])
-    x = title("Catalogue log g (dex)", range=[lo - 0.05, hi + 0.05])
+    y = title(_("Predicted log g (dex)"), range=[lo - 0.5, hi + 0.5])
+    x = title(_("Catalogue log g (dex)"), range=[lo - 0.05, hi + 0.05])
     return publish(site, name, traces, None, by_part, xaxis=x, yaxis=y, height=560)

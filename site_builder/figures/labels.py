@@ -8,13 +8,14 @@ import numpy as np
 from site_builder.contract.schema import ModelInfo
 from site_builder.design import FAMILIES, paint
 from site_builder.figures.series import Series
+from site_builder.i18n import _
 
 
 def spread_labels(values: list[float], gap: float, bounds: tuple[float, float] = (-np.inf, np.inf)) -> list[float]:
     """Move label positions apart until neighbours are ``gap`` from each other, keeping order and bounds."""
     order = np.lexsort((-np.arange(len(values)), np.array(values, float)))  # of equal values the first comes out on top
     placed = np.array(values, float)[order]
-    for _ in range(200):
+    for _turn in range(200):
         moved = False
         for i in range(len(placed) - 1):
             lack = gap - (placed[i + 1] - placed[i])
@@ -66,9 +67,9 @@ def model_ends(all_series: list[Series], narrow: bool) -> list[End]:
 def end_name(model: ModelInfo, narrow: bool) -> str:
     """A model's name where there is little room: at the end of a line."""
     if model.family == "published":
-        return "Published" if narrow else "Published recipe"
+        return _("Published") if narrow else _("Published recipe")
     if model.family == "template":
-        return "Template" if narrow else "Template fit"
+        return _("Template") if narrow else _("Template fit")
     return short(model.title) if narrow else model.title
 
 

@@ -9,12 +9,13 @@ from site_builder.figures import series as s
 from site_builder.figures.interactive import brightness_axis
 from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, publish, scatter, style, title
 from site_builder.figures.svg import Draw
+from site_builder.i18n import N_, _
 from site_builder.limits import Limit, bins
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
-NAMES = {"bayes": "Bayes limit", "crlb3": "CRLB, 3 labels", "crlb5": "CRLB, 5 labels"}
-SHORT = {"bayes": "Bayes limit", "crlb3": "CRLB (3)", "crlb5": "CRLB (5)"}
+NAMES = {"bayes": N_("Bayes limit"), "crlb3": N_("CRLB, 3 labels"), "crlb5": N_("CRLB, 5 labels")}
+SHORT = {"bayes": N_("Bayes limit"), "crlb3": N_("CRLB (3)"), "crlb5": N_("CRLB (5)")}
 BAND = 0.14
 
 
@@ -67,7 +68,7 @@ def overlay(run: RunResults, set_name: str) -> charts.Extra | None:
             else:
                 ax.fill_between(line.x, line.lo, line.hi, color=colour, alpha=BAND, linewidth=0, zorder=1)
                 ax.plot(line.x, line.y, color=colour, linewidth=1.6, linestyle=(0, own.dash), zorder=2)
-            name = (SHORT if narrow else NAMES)[line.name]
+            name = _((SHORT if narrow else NAMES)[line.name])
             ends.append(labels.End(line.x[-1], line.y[-1], name, own.token, line.name == "bayes"))
         ax.set_ylim(lo, hi)
         return ends
@@ -92,7 +93,7 @@ def traces(run: RunResults, set_name: str) -> list[Any]:
                 x=line.x,
                 y=line.y,
                 mode="lines",
-                name=NAMES[line.name],
+                name=_(NAMES[line.name]),
                 line={"color": colour} | wide,
                 meta=meta,
                 customdata=text,
@@ -138,7 +139,7 @@ def gaps(run: RunResults, set_name: str, x_label: str) -> Draw:
         charts.brightness_axis(ax, s.bins(run, set_name, "magnitude"), "magnitude", narrow)
         ax.set_xlabel(x_label, labelpad=20)
         ax.grid(axis="x", visible=False)
-        charts.title_axis(ax, "R² below the Bayes limit")
+        charts.title_axis(ax, _("R² below the Bayes limit"))
         near = [one for one in series if one.y[-1] <= top]
         ends = [
             labels.End(
@@ -178,7 +179,7 @@ def live_gaps(site: Site, name: str, run: RunResults, set_name: str, x: str) -> 
     line = {"color": paint("bayes"), "width": 3}
     zero = [{"type": "line", "xref": "paper", "x0": 0, "x1": 1, "y0": 0, "y1": 0, "line": line}]
     axis = brightness_axis(x, run, set_name, "magnitude")
-    y = title("R² below the Bayes limit", range=[top, -0.12 * top])
+    y = title(_("R² below the Bayes limit"), range=[top, -0.12 * top])
     narrow = LEGEND_BELOW | {"height": 320 + 24 * len(out)}
     return publish(site, name, out, narrow, xaxis=axis, yaxis=y, hovermode="x unified", shapes=zero)
 

@@ -6,6 +6,7 @@ from site_builder.contract.schema import ModelInfo, PitRow
 from site_builder.design import FAMILIES, paint
 from site_builder.figures.plotly_base import AXIS, bar, once, panel, publish, rows_domain
 from site_builder.figures.svg import Draw
+from site_builder.i18n import _
 from site_builder.limits import spread_out
 from site_builder.publish import Site
 from site_builder.results import RunResults
@@ -33,7 +34,9 @@ def heights(row: PitRow) -> list[float]:
 
 def name_of(row: PitRow) -> str:
     """Title of a panel."""
-    return ("Magnitude " if row.slice == "magnitude" else "SNR ") + row.label.replace("-", " to ")
+    first, _between, last = row.label.partition("-")
+    where = _("{first} to {last}", first=first, last=last) if last else first
+    return _("Magnitude {value}", value=where) if row.slice == "magnitude" else _("SNR {value}", value=where)
 
 
 def draw(run: RunResults, set_name: str, model: ModelInfo) -> Draw:
@@ -60,7 +63,7 @@ def draw(run: RunResults, set_name: str, model: ModelInfo) -> Draw:
             ax.set_title(name_of(row), loc="left")
         axes.flat[0].set_ylim(0, None)
         for ax in axes[-1]:
-            ax.set_xlabel("Probability below the truth")
+            ax.set_xlabel(_("Probability below the truth"))
 
     return on
 
@@ -75,7 +78,7 @@ def live(site: Site, name: str, run: RunResults, set_name: str) -> str:
     for model in models(run, set_name):
         for k, row in enumerate(rows(run, set_name, model.name)):
             n = len(row.counts)
-            _, place = panel(k)
+            place = panel(k)[1]
             traces.append(
                 bar(
                     x=[(i + 0.5) / n for i in range(n)],
@@ -83,14 +86,16 @@ def live(site: Site, name: str, run: RunResults, set_name: str) -> str:
                     width=1 / n,
                     marker={"color": paint(FAMILIES[model.family].token), "opacity": 0.6},
                     customdata=row.counts,
-                    hovertemplate="%{customdata} of " + f"{row.n:,} stars<extra>{model.title}</extra>",
+                    hovertemplate=_(
+                        "%{{customdata}} of {n} stars<extra>{model}</extra>", n=f"{row.n:,}", model=model.title
+                    ),
                     meta={"part": model.name},
                     **place,
                 )
             )
     top = 1.1 * max((v for t in traces for v in t["y"]), default=1.5)
     for k, row in enumerate(shown):
-        suffix, _ = panel(k)
+        suffix = panel(k)[0]
         for columns, target in ((3, layout), (2, narrow)):
             lines = -(-len(shown) // columns)
             x0 = (k % columns) / columns * (1 + 0.14 / columns)

@@ -7,6 +7,7 @@ import numpy as np
 from site_builder.contract.schema import ExampleFile
 from site_builder.design import paint
 from site_builder.figures.svg import Draw, decimate, plain_log
+from site_builder.i18n import _
 from site_builder.lines import load
 from site_builder.stars import column, wavelengths
 
@@ -72,7 +73,7 @@ def stacked(stars: list[ExampleFile], step: float = 0.75) -> Draw:
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.grid(visible=False)
-        ax.set_xlabel("Wavelength in vacuum (Å)")
+        ax.set_xlabel(_("Wavelength in vacuum (Å)"))
         if narrow:
             ax.set_xticks([7200, 7800, 8400])
         mark_lines(ax, lo, hi, 1.0)
@@ -102,7 +103,7 @@ def noise_model(
         ax.set_xlim(wave[0], wave[-1])
         if narrow:
             ax.set_xticks([7200, 7800, 8400])
-        ax.set_xlabel("Wavelength in vacuum (Å)")
-        ax.set_title("Variance per pixel and exposure (electrons²)", loc="left", pad=52 if narrow else 10)
+        ax.set_xlabel(_("Wavelength in vacuum (Å)"))
+        ax.set_title(_("Variance per pixel and exposure (electrons²)"), loc="left", pad=52 if narrow else 10)
 
     return draw

@@ -7,6 +7,7 @@ from site_builder.contract.schema import Interval, ModelInfo
 from site_builder.design import FAMILIES, paint
 from site_builder.figures import charts, labels
 from site_builder.figures.svg import Draw, plain_log
+from site_builder.i18n import N_, _
 from site_builder.results import RunResults, interval_of
 
 ROW, GROUP = 26, 34  # pixels of a row of a dot plot, and of a group's name
@@ -61,8 +62,8 @@ def scaling(run: RunResults) -> Draw:
         counts = [*studies.sizes(run), *(n for c in published.scaling() for n in c.n_spectra)]
         ax.set_xlim(min(counts) / 1.4, max(counts) * (30 if narrow else 4.5))
         ax.set_xticks([t for t in ax.get_xticks() if min(counts) / 1.4 <= t <= max(counts)])
-        ax.set_xlabel("Distinct training spectra")
-        charts.title_axis(ax, "R² on the test set")
+        ax.set_xlabel(_("Distinct training spectra"))
+        charts.title_axis(ax, _("R² on the test set"))
         ends = [
             labels.End(
                 points[-1].point.n_spectra,
@@ -74,7 +75,7 @@ def scaling(run: RunResults) -> Draw:
             for name, points in studies.scaling(run).items()
         ]
         there = [
-            labels.End(c.n_spectra[-1], c.r2[-1], "published", FAMILIES[c.family].token) for c in published.scaling()
+            labels.End(c.n_spectra[-1], c.r2[-1], _("published"), FAMILIES[c.family].token) for c in published.scaling()
         ]
         right = max(end.x for end in [*ends, *there])
         labels.end_labels(ax, [labels.End(right, e.y, e.text, e.token, e.bold) for e in [*ends, *there]], narrow)
@@ -119,13 +120,13 @@ def ablations(run: RunResults) -> Draw:
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.margins(x=0.06)
-        ax.set_xlabel("R² on the test set")
+        ax.set_xlabel(_("R² on the test set"))
 
     return draw
 
 
 def _training(ax: Any, run: RunResults, column: str) -> None:
-    for _, curve, model in studies.networks(run):
+    for _place, curve, model in studies.networks(run):
         values = getattr(curve, column)
         x = [v / 60 for v in values] if column == "seconds" else values
         style = charts.line_style(model.family) | {"marker": ""}
@@ -182,10 +183,10 @@ def attention_panels(run: RunResults) -> list[str]:
 
 
 PANEL_TITLES = {
-    "presentations": ("Validation R²", "Noisy spectra shown"),
-    "seconds": ("Validation R²", "Training time (minutes)"),
-    "few": ("Test R²", "Distinct training spectra"),
-    "stress": ("Under conditions not trained for", "R²"),
+    "presentations": (N_("Validation R²"), N_("Noisy spectra shown")),
+    "seconds": (N_("Validation R²"), N_("Training time (minutes)")),
+    "few": (N_("Test R²"), N_("Distinct training spectra")),
+    "stress": (N_("Under conditions not trained for"), "R²"),
 }
 
 
@@ -226,7 +227,7 @@ def attention(run: RunResults) -> Draw:
                 _stress(ax, run, narrow)
             else:
                 _training(ax, run, name)
-            title, x = PANEL_TITLES[name]
+            title, x = (_(text) for text in PANEL_TITLES[name])
             charts.title_axis(ax, title)
             ax.set_xlabel(x)
         for model in compared(run):

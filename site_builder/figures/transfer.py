@@ -10,11 +10,13 @@ from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import charts, labels
 from site_builder.figures import series as s
 from site_builder.figures.svg import Draw
+from site_builder.i18n import N_, _
 from site_builder.results import interval_of
-from site_builder.transfers import STRATEGY_TITLES, Curve, Experiment, Tried
+from site_builder.stars import class_word
+from site_builder.transfers import STRATEGY_SHORT, Curve, Experiment, Tried
 
 OWN_PANEL = ("specvit", "mlp")  # families whose strategies get a panel each
-METRICS = {"r2": "R²", "nmad": "NMAD (dex)", "sigma": "Standard deviation (dex)"}
+METRICS = {"r2": "R²", "nmad": N_("NMAD (dex)"), "sigma": N_("Standard deviation (dex)")}
 FEW_STARS = 300  # as many are drawn one by one; of more stars, classes of more than FEW_OF_CLASS as a density
 FEW_OF_CLASS = 60
 
@@ -35,7 +37,7 @@ def panels(e: Experiment, set_name: str) -> list[Panel]:
     out = [Panel(m.title, [c for c in curves if c.model == m], True) for m in own]
     survey = [c for c in curves if c.strategy == "survey"]
     if len(survey) > 1:
-        out.append(Panel("Every model, survey only", survey, False))
+        out.append(Panel(_("Every model, survey only"), survey, False))
     return out
 
 
@@ -71,12 +73,12 @@ def _horizontal(ax: Any, one: Tried, colour: str, low: float, xs: tuple[float, f
     r2 = one.row.r2
     if r2.value < low:
         ax.annotate(
-            "synthetic only: below the axis", (0.03, 0.02), xycoords="axes fraction", color=colour, fontsize=11.5
+            _("synthetic only: below the axis"), (0.03, 0.02), xycoords="axes fraction", color=colour, fontsize=11.5
         )
         return None
     ax.fill_between(xs, [max(low, r2.lo)] * 2, [r2.hi] * 2, color=colour, alpha=0.15, linewidth=0)
     ax.plot(xs, [r2.value] * 2, color=colour, linewidth=1.2, linestyle=(0, (1, 2)))
-    return labels.End(xs[1], r2.value, "synthetic", FAMILIES[one.model.family].token)
+    return labels.End(xs[1], r2.value, _("synthetic"), FAMILIES[one.model.family].token)
 
 
 def _panel(ax: Any, panel: Panel, ticks: list[int], low: float, narrow: bool) -> None:
@@ -93,9 +95,7 @@ def _panel(ax: Any, panel: Panel, ticks: list[int], low: float, narrow: bool) ->
         style = strategy_style(family, curve.strategy) if panel.strategies else charts.line_style(family)
         ax.errorbar([t.row.n_real for t in curve.points], y, yerr=[below, above], capsize=0, elinewidth=1.1,
                     markersize=6, linewidth=1.8, **style)  # fmt: skip
-        text = (
-            STRATEGY_TITLES[curve.strategy].split(" only")[0] if panel.strategies else labels.short(curve.model.title)
-        )
+        text = _(STRATEGY_SHORT[curve.strategy]) if panel.strategies else labels.short(curve.model.title)
         ends.append(labels.End(curve.points[-1].row.n_real, y[-1], text, token, curve.strategy == "two-stage"))
     ax.set_xscale("log")
     ax.minorticks_off()
@@ -105,7 +105,7 @@ def _panel(ax: Any, panel: Panel, ticks: list[int], low: float, narrow: bool) ->
     ]
     ax.set_xticks(kept, [f"{t:g}" for t in kept])
     ax.set_ylim(low, 1.0)
-    ax.set_xlabel("Real stars trained on")
+    ax.set_xlabel(_("Real stars trained on"))
     ax.set_title(panel.title, loc="left", color=paint("ink"))
     labels.end_labels(ax, ends, True)
 
@@ -141,7 +141,7 @@ def _one_by_one(ax: Any, true: np.ndarray, predicted: np.ndarray) -> None:
         pick = s.of_class(true, name)
         if pick.any():
             ax.plot(true[pick], predicted[pick], linestyle="none", marker=style.marker, markersize=4.5, alpha=0.6,
-                    color=paint(style.token), markeredgewidth=0, label=f"{name.capitalize()}s")  # fmt: skip
+                    color=paint(style.token), markeredgewidth=0, label=class_word(name, "Many"))  # fmt: skip
 
 
 def _by_density(ax: Any, true: np.ndarray, predicted: np.ndarray, lo: float, hi: float) -> None:
@@ -171,8 +171,8 @@ def predicted_catalogue(stars: TransferStars, shown: list[tuple[str, TransferAns
             ax.plot([lo, hi], [lo, hi], color=paint("ink"), linewidth=1)
             ax.set_xlim(lo, hi)
             ax.set_ylim(lo - 0.5, hi + 0.5)
-            ax.set_xlabel("Catalogue log g (dex)")
+            ax.set_xlabel(_("Catalogue log g (dex)"))
             ax.set_title(title, loc="left", color=paint("ink"))
-        axes[0].set_ylabel("Predicted log g (dex)")
+        axes[0].set_ylabel(_("Predicted log g (dex)"))
 
     return draw

@@ -5,38 +5,39 @@ from typing import Any
 
 from site_builder.citation import read_changes, read_citation
 from site_builder.contract.schema import IndexEntry, Provenance
+from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results
 
 PAGE = Page(
     slug="data",
-    nav="Data",
-    title="Data and provenance: every file behind these pages · SpecViT",
-    description="Every exported file with schema, hash and download; run records; citing; publishing your own results.",
+    nav=N_("Data"),
+    title=N_("Data and provenance: every file behind these pages · SpecViT"),
+    description=N_(
+        "Every exported file with schema, hash and download; run records; citing; publishing your own results."
+    ),
     template="pages/data.html.j2",
 )
 KINDS = {
-    "interpolation": "error of the spectral grid",
-    "instrument": "wavelengths and noise model",
-    "run": "what was trained, how, on what, at what cost",
-    "history": "training curves",
-    "metrics": "metrics of every model with intervals",
-    "predictions": "every answer, star by star",
-    "example": "one star with its spectrum",
-    "attention": "attention weights for one star",
-    "attribution": "where the answer for one star comes from",
-    "faithfulness": "what attention is worth: against deletion, and against chance",
-    "limits": "the exact posterior and the Cramér-Rao bound on one set",
-    "calibration": "where the truth falls in the stated distribution",
-    "scaling": "accuracy against the number of distinct training spectra",
-    "ablations": "one choice changed at a time",
-    "stress": "spectra unlike those trained on",
-    "transfer": "from synthetic to real stars, three strategies, star by star",
-    "spectrum": "one spectrum of a survey, to look at",
-    "attribution": "what information, attention, gradients and occlusion say of each patch",
-    "faithfulness": "whether attention and the others find the patches that matter",
-    "network": "the network as an ONNX file, as the browser runs it",
+    "interpolation": N_("error of the spectral grid"),
+    "instrument": N_("wavelengths and noise model"),
+    "run": N_("what was trained, how, on what, at what cost"),
+    "history": N_("training curves"),
+    "metrics": N_("metrics of every model with intervals"),
+    "predictions": N_("every answer, star by star"),
+    "example": N_("one star with its spectrum"),
+    "attention": N_("attention weights for one star"),
+    "attribution": N_("where the answer for one star comes from"),
+    "faithfulness": N_("what attention is worth: against deletion, and against chance"),
+    "limits": N_("the exact posterior and the Cramér-Rao bound on one set"),
+    "calibration": N_("where the truth falls in the stated distribution"),
+    "scaling": N_("accuracy against the number of distinct training spectra"),
+    "ablations": N_("one choice changed at a time"),
+    "stress": N_("spectra unlike those trained on"),
+    "transfer": N_("from synthetic to real stars, three strategies, star by star"),
+    "spectrum": N_("one spectrum of a survey, to look at"),
+    "network": N_("the network as an ONNX file, as the browser runs it"),
 }
 
 
@@ -66,12 +67,12 @@ def _groups(results: Results) -> list[Group]:
         Group(run.run.title, f"files-{i}", [e for e in entries if e[0].path.startswith(f"runs/{run.name}/")])
         for i, run in enumerate(results.runs.values())
     ]
-    loose = {"transfer": "Transfer experiments", "spectra": "Spectra of other surveys"}
+    loose = {"transfer": _("Transfer experiments"), "spectra": _("Spectra of other surveys")}
     for folder, title in loose.items():
         if own := [e for e in entries if e[0].path.startswith(f"{folder}/")]:
             groups.append(Group(title, f"files-{folder}", own))
     shared = [e for e in entries if e[0].path.split("/")[0] not in ("runs", *loose)]
-    return [*groups, Group("Shared by the runs", "files-shared", shared)]
+    return [*groups, Group(_("Shared by the runs"), "files-shared", shared)]
 
 
 @dataclass(frozen=True)
@@ -102,10 +103,10 @@ class Record:
 def _records(results: Results) -> list[Record]:
     runs = [Record(results, run.run.title, run.path, run.run.config) for run in results.runs.values()]
     tried = [
-        Record(results, f"Transfer: {f.title}", f"transfer/{name}.json", f.config)
+        Record(results, _("Transfer: {title}", title=said(f.title)), f"transfer/{name}.json", f.config)
         for name, f in results.transfers.items()
     ]
-    loose = [Record(results, "Spectra of other surveys", f"spectra/{name}.json", {}) for name in results.spectra]
+    loose = [Record(results, _("Spectra of other surveys"), f"spectra/{name}.json", {}) for name in results.spectra]
     return [*runs, *tried, *loose[:1]]
 
 

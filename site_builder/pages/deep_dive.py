@@ -11,6 +11,7 @@ from site_builder.equations import EQUATIONS
 from site_builder.figures import charts, spectra
 from site_builder.figures.architecture import architecture
 from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.i18n import N_, _, said
 from site_builder.markup import mathml
 from site_builder.pages.base import Page
 from site_builder.publish import Site
@@ -21,9 +22,9 @@ from site_builder.transfers import covered_surveys
 
 PAGE = Page(
     slug="deep-dive",
-    nav="Deep dive",
-    title="Deep dive: how SpecViT works, and where it stops · SpecViT",
-    description="The architecture drawn as it was run, its equations, the recipe, the noise and its limitations.",
+    nav=N_("Deep dive"),
+    title=N_("Deep dive: how SpecViT works, and where it stops · SpecViT"),
+    description=N_("The architecture drawn as it was run, its equations, the recipe, the noise and its limitations."),
     template="pages/deep-dive.html.j2",
     og_type="article",
 )
@@ -46,11 +47,14 @@ def _noise_figure(site: Site, instrument: InstrumentFile) -> tuple[FigureSvg, st
         return None
     wave = wavelengths(instrument.wave)
     signal, background = np.asarray(instrument.signal_e), np.asarray(instrument.background_e2)
-    labels = ("background: sky, dark current, read-out", f"a star of magnitude {instrument.magnitude_zero:g}")
+    labels = (
+        _("background: sky, dark current, read-out"),
+        _("a star of magnitude {magnitude}", magnitude=f"{instrument.magnitude_zero:g}"),
+    )
     figure = draw_figure(
         site,
         "noise-model",
-        "Noise model: variance per pixel",
+        _("Noise model: variance per pixel"),
         spectra.noise_model(wave, signal, None, background, labels),
         (960, 380),
         (380, 360),
@@ -153,8 +157,10 @@ def _instruments(results: Results) -> list[InstrumentRow]:
     rows = []
     for name, file in results.instruments.items():
         wave = wavelengths(file.wave)
-        used = [r.run.title for r in results.runs.values() if r.run.instrument == name]
-        used += [f"transfer: {f.title}" for f in results.transfers.values() if f.instrument == name]
+        used = [said(r.run.title) for r in results.runs.values() if r.run.instrument == name]
+        used += [
+            _("transfer: {title}", title=said(f.title)) for f in results.transfers.values() if f.instrument == name
+        ]
         rows.append(InstrumentRow(results, file, f"instruments/{name}.json", (wave[0], wave[-1]), used))
     return sorted(rows, key=lambda r: (r.file.name != results.main.run.instrument, r.file.name))
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from site_builder.i18n import N_
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import Results
@@ -9,8 +10,8 @@ from site_builder.results import Results
 PAGE = Page(
     slug="404",
     nav="",
-    title="Not found · SpecViT",
-    description="This address leads to no page of the SpecViT results site.",
+    title=N_("Not found · SpecViT"),
+    description=N_("This address leads to no page of the SpecViT results site."),
     template="pages/404.html.j2",
     indexed=False,
 )

@@ -6,6 +6,7 @@ from site_builder import findings, limits, tables
 from site_builder.figures import charts, interactive, interactive_stars, series
 from site_builder.figures import limits as limit_charts
 from site_builder.figures.svg import Draw, FigureSvg, Margins, draw_figure
+from site_builder.i18n import N_, _
 from site_builder.pages import results_studies
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_figure, brightness_label, plots_setup
@@ -15,8 +16,8 @@ from site_builder.results import Results, RunResults
 PAGE = Page(
     slug="results",
     nav="Results",
-    title="Results: log g from faint spectra, model by model · SpecViT",
-    description="Accuracy, calibration and cost of SpecViT and its baselines on synthetic test spectra, with data.",
+    title=N_("Results: log g from faint spectra, model by model · SpecViT"),
+    description=N_("Accuracy, calibration and cost of SpecViT and its baselines on synthetic test spectra, with data."),
     template="pages/results.html.j2",
     scripts=("js/plots.js", "js/parts.js"),
     plotly=True,
@@ -37,22 +38,22 @@ def _static(run: RunResults, set_name: str, site: Site) -> dict[str, FigureSvg]:
     def draw(name: str, title: str, drawing: Draw, height: int, narrow: int, *margins: Margins) -> FigureSvg:
         return draw_figure(site, name, title, drawing, (960, height), (380, narrow), *margins)
 
-    scatter = charts.predicted_true(run, set_name, two, "True log g (dex)")
-    classes = charts.class_metric(run, set_name, "mae", "Mean absolute error (dex)")
+    scatter = charts.predicted_true(run, set_name, two, _("True log g (dex)"))
+    classes = charts.class_metric(run, set_name, "mae", _("Mean absolute error (dex)"))
     residuals = charts.residuals(run, set_name, two)
     wide, narrow = charts.CLASSES, charts.CLASSES_NARROW
     figures = {
         "curve": brightness_figure(site, run),
-        "scatter": draw("predicted-true", "Predicted against true log g", scatter, 500, 400, charts.PANELS),
-        "classes": draw("mae-classes", "Mean absolute error by star class", classes, 400, 430, wide, narrow),
-        "residuals": draw("residuals", "Residuals against the labels", residuals, 380, 760, charts.PANELS),
-        "cost": draw("cost", "R² against training time", charts.cost(run, set_name), 400, 330, charts.PLAIN),
+        "scatter": draw("predicted-true", _("Predicted against true log g"), scatter, 500, 400, charts.PANELS),
+        "classes": draw("mae-classes", _("Mean absolute error by star class"), classes, 400, 430, wide, narrow),
+        "residuals": draw("residuals", _("Residuals against the labels"), residuals, 380, 760, charts.PANELS),
+        "cost": draw("cost", _("R² against training time"), charts.cost(run, set_name), 400, 330, charts.PLAIN),
     }
     if limits.bins(run, curve):
         figures["gaps"] = draw_figure(
             site,
             "limit-gaps",
-            "R² that each model leaves below the Bayes limit",
+            _("R² that each model leaves below the Bayes limit"),
             limit_charts.gaps(run, curve, brightness_label(slice_name)),
             (960, 420),
             (380, 360),
@@ -60,10 +61,10 @@ def _static(run: RunResults, set_name: str, site: Site) -> dict[str, FigureSvg]:
         )
     if run.specvit.has_sigma:
         drawing = charts.calibration(run, curve, slice_name, brightness_label(slice_name))
-        figures["calibration"] = draw("calibration", "Coverage of the intervals", drawing, 400, 330, charts.PLAIN)
+        figures["calibration"] = draw("calibration", _("Coverage of the intervals"), drawing, 400, 330, charts.PLAIN)
     if run.history is not None and run.history.curves:
         drawing = charts.training(run)
-        figures["training"] = draw("training", "Validation R² while training", drawing, 400, 330, charts.PLAIN)
+        figures["training"] = draw("training", _("Validation R² while training"), drawing, 400, 330, charts.PLAIN)
     return figures
 
 
@@ -72,12 +73,21 @@ def _live(run: RunResults, set_name: str, site: Site) -> dict[str, str]:
     two, curve = _two_models(run), findings.curve_set(run).name
     slice_name = series.brightness_slice(run, curve)
     x = brightness_label(slice_name)
-    mae = "Mean absolute error (dex)"
+    mae = _("Mean absolute error (dex)")
     figures = {
         "curve": interactive.curves(
-            site, "r2-brightness", run, curve, slice_name, "r2", "R² of log g", x, limit_charts.traces(run, curve), 560
+            site,
+            "r2-brightness",
+            run,
+            curve,
+            slice_name,
+            "r2",
+            _("R² of log g"),
+            x,
+            limit_charts.traces(run, curve),
+            560,
         ),
-        "scatter": interactive_stars.predicted_true(site, "predicted-true", run, set_name, two, "True log g (dex)"),
+        "scatter": interactive_stars.predicted_true(site, "predicted-true", run, set_name, two, _("True log g (dex)")),
         "classes": interactive.class_metric(site, "mae-classes", run, set_name, "mae", mae),
         "residuals": interactive_stars.residuals(site, "residuals", run, set_name, two),
         "cost": interactive.cost(site, "cost", run, set_name),

@@ -6,6 +6,7 @@ from site_builder import findings, published, studies, tables
 from site_builder.figures import interactive_studies, labels, pit
 from site_builder.figures import studies as drawings
 from site_builder.figures.svg import FigureSvg, Margins, draw_figure
+from site_builder.i18n import _, said
 from site_builder.publish import Site
 from site_builder.results import RunResults
 
@@ -21,24 +22,24 @@ def static(run: RunResults, set_name: str, site: Site) -> dict[str, FigureSvg]:
     """Drawings of the studies that the run has."""
     out = {}
     if run.scaling is not None:
-        title = "R² against the number of distinct training spectra"
+        title = _("R² against the number of distinct training spectra")
         out["scaling"] = draw_figure(
             site, "scaling", title, drawings.scaling(run), (960, 480), (380, 380), SCALING, SCALING
         )
     if run.ablations is not None:
         height = drawings.ablation_height(run)
-        title = "R² with one choice changed at a time"
+        title = _("R² with one choice changed at a time")
         sizes = ((960, height), (380, height))
         out["ablations"] = draw_figure(site, "ablations", title, drawings.ablations(run), *sizes, DOTS, DOTS_NARROW)
     panels = drawings.attention_panels(run)
     if panels and len(drawings.compared(run)) > 1:
-        title = "SpecViT against networks without attention"
+        title = _("SpecViT against networks without attention")
         small, rows = len(panels) - ("stress" in panels), len(studies.stress(run))
         below = 130 + 38 * rows if rows else 0
         sizes = ((960, 300 * bool(small) + below + 80), (380, 300 * small + (130 + 66 * rows if rows else 0) + 60))
         out["attention"] = draw_figure(site, "attention", title, drawings.attention(run), *sizes, PANELS, PANELS_NARROW)
     if set_name in run.calibration and any(m == run.specvit for m in pit.models(run, set_name)):
-        title = f"Where the truth falls in the distributions that {run.specvit.title} states"
+        title = _("Where the truth falls in the distributions that {model} states", model=said(run.specvit.title))
         out["pit"] = draw_figure(
             site, "pit", title, pit.draw(run, set_name, run.specvit), (960, 460), (380, 560), SMALL, SMALL
         )

@@ -9,6 +9,7 @@ from site_builder import stars as star_list
 from site_builder.downloads import loose_files, spectrum_files
 from site_builder.figures import inspector
 from site_builder.figures.svg import decimate
+from site_builder.i18n import N_, _
 from site_builder.pages.base import STRICT_CSP, Page
 from site_builder.publish import Site
 from site_builder.results import Results
@@ -16,9 +17,11 @@ from site_builder.stars import Loose, Star
 
 PAGE = Page(
     slug="spectra",
-    nav="Spectra",
-    title="Spectra: observed and synthetic stars, inspected · SpecViT",
-    description="Inspect observed and synthetic stellar spectra, giants to dwarfs: zoom, name lines, smooth, compare.",
+    nav=N_("Spectra"),
+    title=N_("Spectra: observed and synthetic stars, inspected · SpecViT"),
+    description=N_(
+        "Inspect observed and synthetic stellar spectra, giants to dwarfs: zoom, name lines, smooth, compare."
+    ),
     template="pages/spectra.html.j2",
     scripts=("js/spectra.js",),
     classic_scripts=("vendor/bokeh/bokeh.min.js",),
@@ -29,7 +32,11 @@ PAGE = Page(
 THUMB = (220, 84)  # size of a small drawing, CSS pixels
 COLUMNS = 110
 NOISY = 15.0  # SNR per pixel below which a small drawing shows averages
-LOOSE_TITLES = {"observed": "Observed by other surveys", "emulated": "Emulated", "synthetic": "Computed, H band"}
+LOOSE_TITLES = {
+    "observed": N_("Observed by other surveys"),
+    "emulated": N_("Emulated"),
+    "synthetic": N_("Computed, H band"),
+}
 
 
 def unique(stars: list[Star]) -> list[Star]:
@@ -83,7 +90,7 @@ def _browser(stars: list[Star | Loose], files: dict[str, dict[str, str]], site: 
     return {
         "document": inspector.publish(site),
         "stars": [{"key": s.key, "url": s.url, **star_list.seen_by(s), **files[s.key]} for s in stars],
-        "groups": [{"id": g.id, "title": g.title} for g in groups],
+        "groups": [{"id": g.id, "title": _(g.title)} for g in groups],
         "lines": lines.for_browser(found[0].vacuum, found[-1].vacuum),
     }
 
@@ -96,13 +103,16 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     if not stars:
         return {"star": None, "loose": []}
     groups = [
-        {"title": f"{origin.capitalize()}: {star_list.CLASS_TITLES[name].lower()}", "stars": members}
+        {
+            "title": _("{origin}: {kind}", origin=_(origin).capitalize(), kind=star_list.class_word(name, "many")),
+            "stars": members,
+        }
         for origin in ("observed", "synthetic")
         for name in star_list.CLASS_ORDER
         if (members := [s for s in own if s.file.origin == origin and s.file.star_class == name])
     ]
     groups += [
-        {"title": title, "stars": [s for s in loose if s.file.origin == origin]}
+        {"title": _(title), "stars": [s for s in loose if s.file.origin == origin]}
         for origin, title in LOOSE_TITLES.items()
         if any(s.file.origin == origin for s in loose)
     ]
@@ -119,6 +129,6 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "thumb": THUMB,
         "by_run": {run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(own).items()}
         | ({"loose": [s.path for s in loose]} if loose else {}),
-        "credits": sorted({(s.file.survey, s.file.credit, s.file.label_source or "none") for s in stars}),
+        "credits": sorted({(s.file.survey, s.file.credit, s.file.label_source or _("none")) for s in stars}),
         "loose": loose,
     }

@@ -7,6 +7,7 @@ from site_builder import findings, published, tables
 from site_builder.contract.schema import InstrumentFile, SetInfo
 from site_builder.figures import charts, interactive, interactive_stars, series
 from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.i18n import N_, _
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_label, plots_setup
 from site_builder.pages.transfer_experiments import shown_experiments
@@ -16,9 +17,11 @@ from site_builder.transfers import covered_surveys
 
 PAGE = Page(
     slug="transfer",
-    nav="Transfer",
-    title="Transfer: from synthetic spectra to observed stars · SpecViT",
-    description="From synthetic to real stars by three strategies: accuracy, bias, scatter, calibration, star by star.",
+    nav=N_("Transfer"),
+    title=N_("Transfer: from synthetic spectra to observed stars · SpecViT"),
+    description=N_(
+        "From synthetic to real stars by three strategies: accuracy, bias, scatter, calibration, star by star."
+    ),
     template="pages/transfer.html.j2",
     scripts=("js/plots.js", "js/parts.js"),
     plotly=True,
@@ -75,13 +78,13 @@ def _figures(site: Site, run: RunResults, info: SetInfo, key: str) -> tuple[dict
     slice_name = series.brightness_slice(run, info.name)
     rival = run.family("mlp")
     two = [model, *([rival.name] if rival else [])]
-    label = "Catalogue log g (dex)"
+    label = _("Catalogue log g (dex)")
     x = brightness_label(slice_name)
     static = {
         "stars": draw_figure(
             site,
             f"{key}-stars",
-            "Predicted against catalogue log g of observed stars",
+            _("Predicted against catalogue log g of observed stars"),
             charts.predicted_true(run, info.name, two, label),
             (960, 500),
             (380, 400),
@@ -90,8 +93,8 @@ def _figures(site: Site, run: RunResults, info: SetInfo, key: str) -> tuple[dict
         "bias": draw_figure(
             site,
             f"{key}-bias",
-            "Bias by star class",
-            charts.class_metric(run, info.name, "bias", "Bias, predicted − catalogue (dex)"),
+            _("Bias by star class"),
+            charts.class_metric(run, info.name, "bias", _("Bias, predicted − catalogue (dex)")),
             (960, 380),
             (380, 430),
             charts.CLASSES,
@@ -105,19 +108,19 @@ def _figures(site: Site, run: RunResults, info: SetInfo, key: str) -> tuple[dict
     live = {
         "stars": stars,
         "bias": interactive.class_metric(
-            site, f"{key}-bias", run, info.name, "bias", "Bias, predicted − catalogue (dex)"
+            site, f"{key}-bias", run, info.name, "bias", _("Bias, predicted − catalogue (dex)")
         ),
     }
     if len(series.bins(run, info.name, slice_name)) > 1:
         static["nmad"] = draw_figure(
             site,
             f"{key}-nmad",
-            "Scatter against signal-to-noise ratio",
-            charts.curves(run, info.name, slice_name, "nmad", "NMAD (dex)", x),
+            _("Scatter against signal-to-noise ratio"),
+            charts.curves(run, info.name, slice_name, "nmad", _("NMAD (dex)"), x),
             (960, 400),
             margins=charts.CURVES,
         )
-        live["nmad"] = interactive.curves(site, f"{key}-nmad", run, info.name, slice_name, "nmad", "NMAD (dex)", x)
+        live["nmad"] = interactive.curves(site, f"{key}-nmad", run, info.name, slice_name, "nmad", _("NMAD (dex)"), x)
     return static, live
 
 

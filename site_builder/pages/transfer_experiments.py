@@ -5,10 +5,11 @@ from typing import Any
 
 from site_builder import published, tables
 from site_builder import transfer_findings as found
-from site_builder.contract.transfer import TransferModel, TransferSet
+from site_builder.contract.transfer import TransferAnswer, TransferModel, TransferSet
 from site_builder.figures import interactive_transfer as live
 from site_builder.figures import transfer as drawings
 from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.i18n import _, said
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results
 from site_builder.transfers import CLASSES, STRATEGY_TITLES, Experiment, Tried, experiments
@@ -158,6 +159,13 @@ def _panels(e: Experiment, best: Tried, rows: list[Tried]) -> list[Tried]:
     return [*(t for t in zero if t is not best), best]
 
 
+def _choice_name(model: str, a: TransferAnswer) -> str:
+    strategy = _(STRATEGY_TITLES[a.strategy])
+    if a.augmented:
+        return _("{model}, {strategy}, augmented", model=said(model), strategy=strategy)
+    return _("{model}, {strategy}", model=said(model), strategy=strategy)
+
+
 def _star_figures(site: Site, e: Experiment, name: str, best: Tried, rows: list[Tried], drawn: bool) -> dict[str, Any]:
     stars = e.stars(name)
     none: dict[str, Any] = {
@@ -174,13 +182,13 @@ def _star_figures(site: Site, e: Experiment, name: str, best: Tried, rows: list[
         return none
     key = f"transfer-{e.file.name}-{name}".replace(".", "-")
     figure = draw_figure(
-        site, key, "Predicted against catalogue log g of real stars", drawings.predicted_catalogue(stars, pairs),
+        site, key, _("Predicted against catalogue log g of real stars"), drawings.predicted_catalogue(stars, pairs),
         (960, 480), (380, 400), STARS,
     )  # fmt: skip
     choices = [
         Choice(
             live.part_of(a),
-            f"{e.model(a.model).title}, {STRATEGY_TITLES[a.strategy]}{', augmented' if a.augmented else ''}",
+            _choice_name(e.model(a.model).title, a),
             a.model,
             a is first,
         )
@@ -215,7 +223,7 @@ def _shown(site: Site, e: Experiment) -> Shown:
     if drawings.panels(e, first):
         key = f"transfer-{e.file.name}-gain".replace(".", "-")
         heights = [drawings.gain_height(e, first, narrow) for narrow in (False, True)]
-        title = "R² against the number of real stars trained on"
+        title = _("R² against the number of real stars trained on")
         sizes = ((960, heights[0]), (380, heights[1]))
         figure = draw_figure(site, key, title, drawings.gain(e, first), *sizes, GAIN)
         address = live.gain(site, key, e, first)
