@@ -10,7 +10,7 @@ from pathlib import Path
 from site_builder.cache import Cache, default_folder
 from site_builder.contract import BadInput
 from site_builder.contract.io import read_bytes
-from site_builder.jobs import workers
+from site_builder.jobs import MANY, beside, workers
 from site_builder.publish import ROOT, Site, check_out, write_site
 from site_builder.results import Results
 
@@ -74,10 +74,13 @@ def build(
     from site_builder import checks, site_files
 
     results = Results.load(results_dir)
-    checks.run_all(results)
+    apart = processes > 1 and len(results.undrawn) > MANY
+    checked = beside(lambda: checks.check_undrawn(results)) if apart else lambda: None
+    checks.run_all(results, undrawn=not apart)
     cache = Cache(cache_folder, read_bytes(results_dir / "index.json"))
     site = Site(base_url, cache=cache, processes=processes)
     site_files.render_all(results, site)
+    checked()
     return site.files
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from site_builder.cache import Cache
 
 FEW = 4  # jobs for which another process is not worth its start
+MANY = 200  # files to check for which it is
 
 
 @dataclass(eq=False)
@@ -47,6 +48,35 @@ def workers() -> int:
     if sys.platform != "linux":
         return 1
     return min(8, len(os.sched_getaffinity(0)))
+
+
+def beside(call: Callable[[], object]) -> Callable[[], None]:
+    """Start a call in a process of its own; what is returned waits for its end, and raises what it raised."""
+    ours, theirs = multiprocessing.get_context("fork").Pipe(duplex=False)
+
+    def work() -> None:
+        try:
+            call()
+        except Exception as error:
+            theirs.send(error)
+        else:
+            theirs.send(None)
+
+    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process.start()
+    theirs.close()
+
+    def wait() -> None:
+        try:
+            raised = ours.recv()
+        except EOFError:
+            raised = RuntimeError("a process that was checking results has ended before its time")
+        process.join()
+        ours.close()
+        if raised is not None:
+            raise raised
+
+    return wait
 
 
 _todo: Sequence[Job] = ()  # what forked processes work on; jobs hold functions, which no queue could carry

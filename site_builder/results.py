@@ -5,8 +5,10 @@ quantities by file and JSON pointer; a ``Quantity`` carries both, so that what a
 what its source mark points at cannot differ.
 """
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -24,6 +26,7 @@ from site_builder.contract.schema import (
     ExampleFile,
     HistoryFile,
     Index,
+    IndexEntry,
     InstrumentFile,
     InterpolationFile,
     Interval,
@@ -43,6 +46,8 @@ from site_builder.contract.schema import (
 )
 
 PUBLISHED_BELOW = "data/results/"
+DRAWN = 24  # example stars of a run, and loose spectra, that pages draw; all are checked and published
+STAR_FILES = re.compile(r"(runs/[^/]+/)(?:examples|attention|attribution)/([^/]+)|(spectra/)([^/]+)")
 T = TypeVar("T", bound=ContractFile)
 
 
@@ -191,10 +196,13 @@ class RunResults:
 class Results:
     """A results folder, read and validated; ``main`` is the run that headline numbers come from."""
 
-    def __init__(self, root: Path, index: Index, files: dict[str, ContractFile]) -> None:
+    def __init__(
+        self, root: Path, index: Index, files: dict[str, ContractFile], undrawn: Sequence[IndexEntry] = ()
+    ) -> None:
         self.root = root
         self.index = index
         self.files = files
+        self.undrawn = undrawn  # files of stars that no page draws: published and checked, but not held in memory
         self._quantities: dict[tuple[str, str], Quantity] = {}
         self.interpolation = next((f for f in files.values() if isinstance(f, InterpolationFile)), None)
         self.instruments = {f.name: f for f in files.values() if isinstance(f, InstrumentFile)}
@@ -206,18 +214,38 @@ class Results:
 
     @classmethod
     def load(cls, root: Path) -> "Results":
-        """Read and validate a results folder.
+        """Read and validate a results folder, but for the stars that no page draws (``check_undrawn`` does those).
 
         Raises:
             BadInput: one sentence that names file, field and mend.
         """
         index = read_index(root)
-        files: dict[str, ContractFile] = {}
-        for entry in sorted(index.files, key=lambda e: e.path):
-            if entry.path in files:
-                raise BadInput(f"{root / 'index.json'}: field files lists {entry.path} twice; list each file once.")
-            files[entry.path] = read_file(root, entry)
-        return cls(root, index, files)
+        entries = sorted(index.files, key=lambda e: e.path)
+        for one, other in pairwise(entries):
+            if one.path == other.path:
+                raise BadInput(f"{root / 'index.json'}: field files lists {one.path} twice; list each file once.")
+        undrawn = _undrawn(entries)
+        files = {e.path: read_file(root, e) for e in entries if e.path not in undrawn}
+        return cls(root, index, files, [e for e in entries if e.path in undrawn])
+
+    def undrawn_stars(self, at_once: int = 32) -> Iterator["Results"]:
+        """The stars that no page draws, some at a time, each time as results that hold nothing else of their kind.
+
+        Raises:
+            BadInput: one sentence that names file, field and mend.
+        """
+        shared = {p: f for p, f in self.files.items() if isinstance(f, RunFile | InstrumentFile)}
+        stars: dict[tuple[str, str], list[IndexEntry]] = {}
+        for entry in self.undrawn:
+            stars.setdefault(_star(entry.path), []).append(entry)
+        groups = list(stars.values())
+        for i in range(0, len(groups), at_once):
+            read = {e.path: read_file(self.root, e) for group in groups[i : i + at_once] for e in group}
+            yield Results(self.root, self.index, shared | read)
+
+    def n_stars(self, run: str) -> int:
+        """Example stars of a run, drawn or not."""
+        return sum(e.kind == "example" and e.path.startswith(f"runs/{run}/") for e in self.index.files)
 
     def _run(self, name: str) -> RunResults:
         base = f"runs/{name}/"
@@ -303,6 +331,37 @@ class Results:
             for example in run.examples.values():
                 if example.origin == "observed":
                     yield run, example
+
+
+def _star(path: str) -> tuple[str, str]:
+    """Run (or ``spectra/``) and name of the star that a file is of; empty if it is of none."""
+    found = STAR_FILES.fullmatch(path)
+    return ("", "") if found is None else (found[1] or found[3], found[2] or found[4])
+
+
+def _undrawn(entries: Sequence[IndexEntry]) -> set[str]:
+    """Paths of the stars beyond ``DRAWN`` of each run: those with attention go first, then evenly by name."""
+    stars: dict[str, dict[str, list[IndexEntry]]] = {}
+    for entry in entries:
+        run, name = _star(entry.path)
+        if run:
+            stars.setdefault(run, {}).setdefault(name, []).append(entry)
+    out: set[str] = set()
+    for of_run in stars.values():
+        order = sorted(of_run, key=lambda name: len(of_run[name]) == 1)  # stable: by name otherwise
+        rich = [name for name in order if len(of_run[name]) > 1]
+        rest = order[len(rich) :]
+        kept = set(spread(rich, DRAWN))
+        kept |= set(spread(rest, DRAWN - len(kept)))
+        out |= {e.path for name, files in of_run.items() if name not in kept for e in files}
+    return out
+
+
+def spread(names: Sequence[str], count: int) -> list[str]:
+    """At most ``count`` of some names, evenly."""
+    if len(names) <= count:
+        return list(names)
+    return [names[(2 * i + 1) * len(names) // (2 * count)] for i in range(count)]
 
 
 def difference(first: Quantity, second: Quantity) -> Quantity:

@@ -6,6 +6,7 @@ kind of file, and a run on ``lamost`` with a synthetic and an observed set and n
 """
 
 import hashlib
+import json
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -446,7 +447,38 @@ def _set_info(name: str, n: int) -> SetInfo:
     )
 
 
-def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int = 1, transfer: bool = True) -> Path:
+def _arrays(part: dict[str, Any]) -> dict[str, Any]:
+    """The columns of a set as arrays."""
+    return {
+        k: _arrays(v) if isinstance(v, dict) else np.asarray(v) if isinstance(v, list) else v for k, v in part.items()
+    }
+
+
+def make_large_results(root: Path, n_stars: int, n_spectra: int, n_pixels: int = 4096) -> Path:
+    """Write results whose test set has many stars, and whose main run has many example spectra; return the folder."""
+    make_results(root, n_stars=400, n_pixels=n_pixels, n_test=n_stars)
+    index = json.loads((root / "index.json").read_text())
+    examples = [e for e in index["files"] if e["kind"] == "example" and "pfs-mr" in e["path"]]
+    for i in range(n_spectra - len(examples)):
+        like = examples[i % len(examples)]
+        name = f"many-{i:05d}"
+        stem = Path(like["path"]).stem
+        raw = (root / like["path"]).read_bytes().replace(f'"id":"{stem}"'.encode(), f'"id":"{name}"'.encode())
+        path = like["path"].replace(stem, name)
+        (root / path).write_bytes(raw)
+        index["files"].append(like | {"path": path, "sha256": hashlib.sha256(raw).hexdigest(), "bytes": len(raw)})
+    (root / "index.json").write_text(json.dumps(index))
+    return root
+
+
+def make_results(
+    root: Path,
+    n_stars: int = 400,
+    n_pixels: int = 512,
+    seed: int = 1,
+    transfer: bool = True,
+    n_test: int | None = None,
+) -> Path:
     """Write a small results folder and return it.
 
     Args:
@@ -455,6 +487,7 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
         n_pixels: pixels of each spectrum; a multiple of 16.
         seed: of every random number.
         transfer: with transfer experiments and loose spectra.
+        n_test: stars in the test set of the main run, if not ``n_stars``.
     """
     rng = np.random.default_rng(seed)
     files: list[tuple[str, ContractFile]] = []
@@ -479,12 +512,14 @@ def make_results(root: Path, n_stars: int = 400, n_pixels: int = 512, seed: int 
             pool="mean" if observed else "cls",
         )
         models = MODELS if observed else MAIN_MODELS
-        infos = [_set_info(s, n_stars) for s in sets]
+        sizes = {s: n_test if n_test and s == "test" and run == main else n_stars for s in sets}
+        infos = [_set_info(s, sizes[s]) for s in sets]
         files.append((f"runs/{run}/run.json", _run_file(run, instrument.name, vit, infos, observed, models)))
         files.append((f"runs/{run}/history.json", _history(run, models)))
         parts = {}
         for name in sets:
-            part = star_set(rng, n_stars, name == "lamost-dr10", models, name == "snr-curve")
+            part = star_set(rng, sizes[name], name == "lamost-dr10", models, name == "snr-curve")
+            part = _arrays(part) if n_test else part
             parts[name] = part
             files.append(
                 (f"runs/{run}/predictions.{name}.json", PredictionsFile(provenance=provenance(run), set=name, **part))

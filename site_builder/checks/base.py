@@ -68,13 +68,18 @@ def bin_mask(run: RunResults, set_name: str, slice_name: str, label: str) -> np.
     return slice_mask(row, table, row.hi is not None and row.hi == last_edges(rows).get(row.slice))
 
 
+def squares(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    """R2 and RMSE by their definitions."""
+    d = predicted - true
+    square = float(d @ d)
+    spread = float(np.sum((true - true.mean()) ** 2))
+    return {"r2": 1 - square / spread if spread > 0 else float("nan"), "rmse": float(np.sqrt(square / len(d)))}
+
+
 def derive(true: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
     """The five metrics by their definitions."""
     d = predicted - true
-    spread = float(np.sum((true - true.mean()) ** 2))
-    return {
-        "r2": 1 - float(np.sum(d**2)) / spread if spread > 0 else float("nan"),
-        "rmse": float(np.sqrt(np.mean(d**2))),
+    return squares(true, predicted) | {
         "mae": float(np.mean(np.abs(d))),
         "bias": float(np.mean(d)),
         "nmad": 1.4826 * float(np.median(np.abs(d - np.median(d)))),

@@ -50,7 +50,7 @@ def check_main_run(results: Results) -> None:
 def check_names(results: Results) -> None:
     """The name inside a file is the one in its path."""
     for path, file in results.files.items():
-        kind = file.model_dump(include={"kind"})["kind"]
+        kind = type(file).model_fields["kind"].default
         stem = path.rsplit("/", 1)[-1].removesuffix(".json").removeprefix(f"{kind}.")
         inside = {
             "example": "id",

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from site_builder.checks.base import bin_mask, derive, hold, refuse
+from site_builder.checks.base import bin_mask, hold, refuse, squares
 from site_builder.contract.schema import Crlb, LadderLimits, LimitsFile
 from site_builder.results import Results, RunResults
 
@@ -20,7 +20,7 @@ def _files(results: Results) -> Iterator[tuple[RunResults, str, str, LimitsFile]
 
 
 def _model_r2(run: RunResults, set_name: str, column: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    return derive(np.asarray(run.predictions[set_name].logg)[mask], np.asarray(column)[mask])
+    return squares(run.predictions[set_name].logg[mask], column[mask])
 
 
 def check_limit_sets(results: Results) -> None:

@@ -39,31 +39,39 @@ def check_metrics(results: Results) -> None:
         table = run.predictions[name]
         rows = run.metrics[name].rows
         last = last_edges(rows)
+        parts: dict[tuple[str, str, float | None, float | None], Part] = {}  # the same for all models
         for i, row in enumerate(rows):
-            mask = slice_mask(row, table, row.hi is not None and row.hi == last.get(row.slice))
-            if mask is None:
-                refuse(
-                    results,
-                    path,
-                    f"rows.{i}.slice",
-                    f"is {row.slice!r}, which the predictions or the edges do not allow",
-                )
-            _compare(results, path, i, row, table, mask)
+            key = (row.slice, row.label, row.lo, row.hi)
+            if key not in parts:
+                mask = slice_mask(row, table, row.hi is not None and row.hi == last.get(row.slice))
+                if mask is None:
+                    problem = f"is {row.slice!r}, which the predictions or the edges do not allow"
+                    refuse(results, path, f"rows.{i}.slice", problem)
+                parts[key] = Part(np.flatnonzero(mask), table)
+            _compare(results, path, i, row, table, parts[key])
 
 
-def _compare(results: Results, path: str, i: int, row: MetricRow, table: PredictionsFile, mask: np.ndarray) -> None:
+class Part:
+    """The stars of one slice: their places, true log g and median SNR."""
+
+    def __init__(self, stars: np.ndarray, table: PredictionsFile) -> None:
+        self.stars = stars
+        self.true = table.logg[stars]
+        self.median_snr = float(np.median(table.snr[stars])) if len(stars) else float("nan")
+
+
+def _compare(results: Results, path: str, i: int, row: MetricRow, table: PredictionsFile, part: Part) -> None:
     of = f" ({row.model}, {row.slice} {row.label})"
 
     def same(field: str, exported: float, derived: float, tolerance: float = TOLERANCE) -> None:
         hold(results, path, f"rows.{i}.{field}", exported, derived, tolerance, of)
 
-    if int(mask.sum()) != row.n:
-        same("n", row.n, int(mask.sum()), 0)
-    true = np.asarray(table.logg)[mask]
-    predicted = np.asarray(table.predicted[row.model])[mask]
+    if len(part.stars) != row.n:
+        same("n", row.n, len(part.stars), 0)
+    true, predicted = part.true, table.predicted[row.model][part.stars]
     for field, derived in derive(true, predicted).items():
         same(f"{field}.value", getattr(row, field).value, derived)
-    same("median_snr", row.median_snr, float(np.median(np.asarray(table.snr)[mask])), 1e-3)
+    same("median_snr", row.median_snr, part.median_snr, 1e-3)
     sigma = table.sigma.get(row.model)
     if sigma is None:
         for field in ("coverage68", "coverage95"):
@@ -71,8 +79,8 @@ def _compare(results: Results, path: str, i: int, row: MetricRow, table: Predict
                 problem = f"is given but the predictions hold no sigma of {row.model}"
                 refuse(results, path, f"rows.{i}.{field}", problem)
         return
-    half68 = np.asarray(sigma)[mask]
-    half95 = np.asarray(table.half95[row.model])[mask] if row.model in table.half95 else 1.96 * half68
+    half68 = sigma[part.stars]
+    half95 = table.half95[row.model][part.stars] if row.model in table.half95 else 1.96 * half68
     for field, half in (("coverage68", half68), ("coverage95", half95)):
         exported = getattr(row, field)
         if exported is not None:

@@ -7,9 +7,11 @@ wrong with which entry.
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+import orjson
 from pydantic import PlainSerializer, WrapValidator
 
 LONG = 1 << 18  # bytes of a list in a file from which on it is read as an array
@@ -18,7 +20,10 @@ MARK = b'"\\u0000array"'  # name of the object that stands in for such a list wh
 
 def _column(value: Any, one_by_one: Callable[[Any], list[float]]) -> np.ndarray:
     """(n,) float64, read-only; finite."""
-    array = value if isinstance(value, np.ndarray) else np.asarray(value) if isinstance(value, list) else None
+    array = value if isinstance(value, np.ndarray) else None
+    if isinstance(value, list):
+        with suppress(ValueError, OverflowError):  # lists in lists
+            array = np.asarray(value)
     if array is None or array.ndim != 1 or array.dtype.kind not in "fi" or not np.isfinite(array).all():
         array = np.array(one_by_one(value.tolist() if isinstance(value, np.ndarray) else value), dtype=float)
     array = array.astype(float)
@@ -32,18 +37,18 @@ else:
     Column = Annotated[list[float], WrapValidator(_column), PlainSerializer(np.ndarray.tolist)]
 
 
-def load(raw: bytes, refuse_constant: Callable[[str], Any]) -> Any:
+def _refuse(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def load(raw: bytes) -> Any:
     """JSON whose long lists of numbers are arrays; one list is in memory at a time.
 
-    Args:
-        raw: the file.
-        refuse_constant: called with "NaN", "Infinity" or "-Infinity", which are no JSON; raises.
-
     Raises:
-        ValueError: not JSON, or not of a shape that can be read this way.
+        ValueError: not JSON (NaN and Infinity are none), or not of a shape that can be read this way.
     """
     if len(raw) < LONG or MARK in raw:
-        return json.loads(raw, parse_constant=refuse_constant)
+        return orjson.loads(raw)
     arrays: list[np.ndarray] = []
     parts: list[bytes] = []
     done = at = 0
@@ -51,7 +56,7 @@ def load(raw: bytes, refuse_constant: Callable[[str], Any]) -> Any:
         start, at = raw.rfind(b"[", start, end), end + 1
         if end - start < LONG:
             continue
-        found = np.asarray(json.loads(raw[start:at], parse_constant=refuse_constant))
+        found = np.asarray(orjson.loads(raw[start:at]))
         if found.dtype.kind in "fi":
             parts += [raw[done:start], b"{%b:%d}" % (MARK, len(arrays))]
             arrays.append(found)
@@ -59,6 +64,6 @@ def load(raw: bytes, refuse_constant: Callable[[str], Any]) -> Any:
     name = json.loads(MARK)
     return json.loads(
         b"".join([*parts, raw[done:]]),
-        parse_constant=refuse_constant,
+        parse_constant=_refuse,
         object_hook=lambda one: arrays[one[name]] if name in one else one,
     )

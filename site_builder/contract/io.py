@@ -87,7 +87,7 @@ def _parse(path: Path, raw: bytes, kind: type[T]) -> T:
         raise BadInput(f"{path}: the number {name} is not allowed in JSON; export finite numbers, and null for none.")
 
     with suppress(ValueError, RecursionError):  # what this cannot read is read again below, to be told what is wrong
-        value = columns.load(raw, refuse_constant)
+        value = columns.load(raw)
         if isinstance(value, dict) and value.get("schema_version") in READABLE_VERSIONS:
             return kind.model_validate(value)
     try:

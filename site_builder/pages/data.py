@@ -47,12 +47,18 @@ class Group:
 
     title: str
     id: str
-    entries: list[tuple[IndexEntry, Quantity]]
+    all: list[tuple[IndexEntry, Quantity]]
+    unlisted: frozenset[str]  # paths of the stars that no page draws: index.json lists them
+
+    @property
+    def entries(self) -> list[tuple[IndexEntry, Quantity]]:
+        """The files that the page lists."""
+        return [one for one in self.all if one[0].path not in self.unlisted]
 
     @property
     def bytes(self) -> int:
         """Size of all files of the group."""
-        return sum(entry.bytes for entry, _ in self.entries)
+        return sum(entry.bytes for entry, _ in self.all)
 
 
 def _size(count: int) -> str:
@@ -63,16 +69,17 @@ def _groups(results: Results) -> list[Group]:
     entries = [
         (entry, Quantity(entry.bytes, (f"index.json#/files/{i}/bytes",))) for i, entry in enumerate(results.index.files)
     ]
+    unlisted = frozenset(entry.path for entry in results.undrawn)
     groups = [
-        Group(run.run.title, f"files-{i}", [e for e in entries if e[0].path.startswith(f"runs/{run.name}/")])
+        Group(run.run.title, f"files-{i}", [e for e in entries if e[0].path.startswith(f"runs/{run.name}/")], unlisted)
         for i, run in enumerate(results.runs.values())
     ]
     loose = {"transfer": _("Transfer experiments"), "spectra": _("Spectra of other surveys")}
     for folder, title in loose.items():
         if own := [e for e in entries if e[0].path.startswith(f"{folder}/")]:
-            groups.append(Group(title, f"files-{folder}", own))
+            groups.append(Group(title, f"files-{folder}", own, unlisted))
     shared = [e for e in entries if e[0].path.split("/")[0] not in ("runs", *loose)]
-    return [*groups, Group(_("Shared by the runs"), "files-shared", shared)]
+    return [*groups, Group(_("Shared by the runs"), "files-shared", shared, unlisted)]
 
 
 @dataclass(frozen=True)

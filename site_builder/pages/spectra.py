@@ -126,6 +126,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "browser": _browser(stars, files, site),
         "lines_url": star_list.publish_lines(site),
         "n_stars": len(stars),
+        "undrawn": sum(entry.kind in ("example", "spectrum") for entry in results.undrawn),
         "thumb": THUMB,
         "by_run": {run: [p for p in paths if "/examples/" in p] for run, paths in star_list.paths_by_run(own).items()}
         | ({"loose": [s.path for s in loose]} if loose else {}),
