@@ -4,6 +4,7 @@ Trees split on one feature at a time, so 4096 noisy pixels serve them badly. The
 leading principal components of clean spectra and block means of the scaled pixels.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import lightgbm as lgb
@@ -56,6 +57,7 @@ class Boosting:
         )
 
     @staticmethod
+    @lru_cache(maxsize=2)  # a study fits many on the same
     def components_of(simulator: Simulator, scaler: Scaler, seed: int) -> Tensor:
         """(COMPONENTS, pixels) principal directions of clean training spectra."""
         clean = simulator.clean(simulator.draw_labels(4096, generator(seed, "components")))

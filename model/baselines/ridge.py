@@ -8,6 +8,7 @@ The normal equations are summed over batches of fresh spectra, so their number i
 memory; the validation set chooses the penalty.
 """
 
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,7 @@ class Ridge:
         return torch.cat([z, z[:, i] * z[:, j]], 1)
 
     @staticmethod
+    @lru_cache(maxsize=2)  # a study fits many on the same
     def components_of(simulator: Simulator, scaler: Scaler, seed: int) -> Tensor:
         """(pixels, COMPONENTS) leading directions of clean spectra, scaled to unit variance, noise filtered."""
         clean = simulator.clean(simulator.draw_labels(2048, generator(seed, "components")))
