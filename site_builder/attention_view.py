@@ -65,9 +65,10 @@ class AttentionView:
         return wavelength_at(axis, first - 0.5), wavelength_at(axis, last + 0.5)
 
     def lines_in(self, patch: int) -> list[str]:
-        """Names of the lines inside a patch."""
+        """Names of the lines inside a patch; telluric ones only where the spectrum was observed."""
         lo, hi = self.edges(patch)
-        return [line.label for line in lines.load()[1] if lo <= line.vacuum < hi]
+        found = [line for line in lines.load()[1] if lo <= line.vacuum < hi]
+        return [x.label for x in found if x.group != "telluric" or self.star.file.origin == "observed"]
 
     def _content(self) -> dict[str, Any]:
         inline = self.file.n_tokens <= INLINE_TOKENS
@@ -151,6 +152,33 @@ class AttentionView:
         }
 
 
+def measure_files(star: Star, view: AttentionView, site: Site) -> dict[str, str | None]:
+    """Addresses of where the answer for a star comes from: the contract file and a table; None where there is none."""
+    found = star.run.attribution.get(star.file.id)
+    if found is None:
+        return {"attribution": None, "measures_csv": None}
+    rows = []
+    for cut in found.cuts:
+        for i, values in enumerate(zip(cut.fisher, cut.fisher_plain, cut.gradient, cut.occlusion, strict=True)):
+            ends = (wavelength_at(star.file.wave, k * cut.size - 0.5) for k in (i, i + 1))
+            rows.append([cut.size, i + 1, *(round(w, 3) for w in ends), *values])
+    header = [
+        "window_pixels",
+        "window",
+        "wave_lo_A",
+        "wave_hi_A",
+        "fisher",
+        "fisher_plain",
+        "gradient",
+        "occlusion_dex",
+    ]
+    path = f"attribution/{star.run.name}/{star.file.id}.csv"
+    return {
+        "attribution": PUBLISHED_BELOW + star.attribution_path,
+        "measures_csv": site.publish_csv(path, header, rows),
+    }
+
+
 def browser_data(stars: list[Star], site: Site) -> dict[str, Any]:
     """What the scripts of the token and attention pages need to know before a star is loaded."""
     entries = []
@@ -166,6 +194,7 @@ def browser_data(stars: list[Star], site: Site) -> dict[str, Any]:
                 "instrument_name": star.instrument.name,
                 **seen_by(star),
                 **view.publish(site),
+                **measure_files(star, view, site),
             }
         )
     return {"stars": entries, "lines": {s.instrument.name: lines_of(s.file.wave) for s in stars}}

@@ -68,6 +68,11 @@ class Star:
         return self.run.file(f"attention/{self.file.id}.json")
 
     @property
+    def attribution_path(self) -> str:
+        """Path of the file of where the answer comes from."""
+        return self.run.file(f"attribution/{self.file.id}.json")
+
+    @property
     def label(self) -> str:
         """Text of the star in a list to choose from."""
         f = self.file

@@ -4,11 +4,18 @@ from typing import Any
 
 from site_builder import stars as star_list
 from site_builder.attention_view import AttentionView, browser_data
+from site_builder.contract.attribution import Measure
 from site_builder.figures.heads import draw_heads, height
+from site_builder.figures.measures import draw_deletion, draw_measures
 from site_builder.figures.patches import draw_patches
 from site_builder.pages.base import Page
+from site_builder.pages.shared import tour_variables
 from site_builder.publish import Site
 from site_builder.results import Results
+from site_builder.tour import ON_TOKENS
+from site_builder.worth import TITLES, publish_worth, worth_of
+
+SHOWN: tuple[Measure, ...] = ("attention", "rollout", "gradient", "occlusion", "fisher")  # deletion curves drawn
 
 PAGE = Page(
     slug="attention",
@@ -31,9 +38,13 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     view = AttentionView(star)
     overall = view.by_layer.mean(axis=0).tolist()
     title = f"Spectrum of {star.file.title}, each patch tinted by its attention averaged over layers and heads"
+    given = star.run.attribution.get(star.file.id)
     return {
         "star": star,
         "view": view,
+        "measures_fig": None if given is None else draw_measures(site, view, given),
+        **tour_variables(stars, site, ON_TOKENS + 1),
+        **_worth(star, site),
         "groups": star_list.options(stars),
         "browser": browser_data(stars, site),
         "lines_url": star_list.publish_lines(site),
@@ -50,4 +61,17 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "spectrum": draw_patches(site, "attention-spectrum", title, view, overall, "attention"),
         "heads": draw_heads(site, view),
         "heads_height": height(view),
+    }
+
+
+def _worth(star: star_list.Star, site: Site) -> dict[str, Any]:
+    """Variables of what attention is worth, for the run of the star."""
+    found = worth_of(star.run)
+    if found is None:
+        return {"worth": None}
+    return {
+        "worth": found,
+        "titles": TITLES,
+        "worth_csv": publish_worth(found, site),
+        "deletion_fig": draw_deletion(site, found, found.patch, SHOWN),
     }

@@ -6,9 +6,12 @@ from site_builder import findings, i18n
 from site_builder.design import stand_ins
 from site_builder.figures import charts, limits, series
 from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.figures.tour import draw_tour
 from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.results import RunResults
+from site_builder.stars import Star
+from site_builder.tour import STEPS, tour_of
 
 
 def plots_setup(site: Site) -> dict[str, Any]:
@@ -38,3 +41,9 @@ def brightness_figure(site: Site, run: RunResults) -> FigureSvg:
         site.shared[key] = draw_figure(site, "r2-brightness", title, drawing, wide, narrow, charts.CURVES)
     figure: FigureSvg = site.shared[key]
     return figure
+
+
+def tour_variables(stars: list[Star], site: Site, first: int) -> dict[str, Any]:
+    """Variables of the guided tour on a page that has its steps from one on."""
+    tour = tour_of(stars)
+    return {"tour": tour, "tour_figs": {} if tour is None else draw_tour(site, tour), "first": first, "steps": STEPS}

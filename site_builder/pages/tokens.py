@@ -6,6 +6,7 @@ from site_builder import stars as star_list
 from site_builder.attention_view import AttentionView, browser_data
 from site_builder.figures.patches import draw_patches
 from site_builder.pages.base import Page
+from site_builder.pages.shared import tour_variables
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results
 
@@ -59,4 +60,5 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "rows": _rows(results, view),
         "figure_svg": draw_patches(site, "tokens-spectrum", title, view, view.file.rollout, "rollout"),
         "by_run": star_list.paths_by_run(stars),
+        **tour_variables(stars, site, 1),
     }

@@ -6,44 +6,60 @@ import { byId, say } from "./dom.js";
 import { fixed, weight } from "./format.js";
 import { HeadGrid } from "./headgrid.js";
 import { HeadMap } from "./headmap.js";
+import { t } from "./i18n.js";
 import { drawColorBar } from "./heatmap.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
 import { color, onTheme, tint } from "./palette.js";
-import { linesIn, name, paintMasked, paintPatches, perPixel } from "./patches.js";
+import {
+  attended,
+  attributed,
+  axisOf,
+  describe as describeMeasure,
+  fillSelect,
+  linkMeasures,
+  overall,
+  windowAt,
+} from "./measures.js";
+import { framePatch, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
-import { stageHost } from "./stage.js";
-import { hasNoise, loadStar, mean, seenFlux } from "./starview.js";
+import { eachFrame, stageHost } from "./stage.js";
+import { hasNoise, loadStar, seenFlux } from "./starview.js";
+import { Strips } from "./strips.js";
+import { Tour } from "./tour.js";
 
 const page = embedded("att-data");
-const KEYS = ["star", "layer", "lines", "seen", "error", "log", "own", "bar", "grid", "map"];
+const KEYS = ["star", "by", "layer", "lines", "seen", "error", "log", "own", "bar", "grid", "map"];
 const ui = Object.fromEntries(KEYS.map((k) => [k, byId(`att-${k}`)]));
 
 /** `layer` 0 is the mean of all; `at` is the chosen [layer, head], from 0. */
-const state = { key: page.stars[0].key, layer: 0, at: null, log: true, own: false, lines: true, seen: false };
+const state = { key: page.stars[0].key, by: "attention", layer: 0, at: null, log: true, own: false, lines: true, seen: false };
 let view = null;
 let charts = null;
+const tour = Tour.of("tour", (link) => (link ? choose(fromLink(link)) : remember()));
 let row = null; // weights of the query token that is read, one per token
 const grid = new HeadGrid(ui.grid, (layer, head) => choose({ at: [layer, head] }));
 const map = new HeadMap(ui.map, (query) => showRow(query));
 
-/** Attention of the pooled output to each patch, in the chosen layer or over all. */
-function values() {
-  return state.layer === 0 ? mean(view.byLayer, view.patches.length) : view.byLayer[state.layer - 1];
+/** What the spectrum can be tinted by: attention in the chosen layer or over all, and the measures of the star. */
+function quantities() {
+  const [rollout, ...layers] = attended(view);
+  const own = state.layer === 0 ? overall(view) : { ...layers[state.layer - 1], id: "attention" };
+  return [own, rollout, ...attributed(view)];
 }
 
-const layerName = () => (state.layer === 0 ? "all layers (mean)" : `layer ${state.layer} (mean of heads)`);
-const patchOf = (pixel) => view.patches.find((p) => pixel >= p.first && pixel <= p.last);
+const chosen = () => quantities().find((q) => q.id === state.by) ?? quantities()[0];
+const layerName = () =>
+  state.layer === 0 ? t("all layers (mean)") : t("layer {k} (mean of heads)", { k: state.layer });
 
 function describe(pixel, list, what) {
-  const patch = patchOf(pixel);
-  if (!patch) return "";
-  const names = linesIn(patch, view.lines).map((line) => line.label);
-  return `${name(patch, view.patches.length)}: ${what} ${weight(list[patch.index])}${names.length ? `; ${names.join(", ")}` : ""}`;
+  return describeMeasure(view, { title: what, values: list, patches: view.patches, kind: "share" }, pixel);
 }
+
+const redrawTop = eachFrame(() => charts?.top.redraw());
 
 /** Charts, once; they read the present view at every drawing. */
 function build() {
-  const says = (i) => describe(i, values(), `attention in ${layerName()}`);
+  const says = (i) => describeMeasure(view, chosen(), i);
   const top = new Chart(
     stageHost("att-spectrum"),
     {
@@ -57,10 +73,16 @@ function build() {
       describe: says,
       series: [{ stroke: () => color("flux"), width: 1 }],
       under: (u) => {
-        paintPatches(u, view.patches, values(), { lo: 0, hi: strongest() });
+        paintPatches(u, chosen().patches, chosen().values, { lo: 0, hi: strongest() });
         paintMasked(u, view.entry.masked);
       },
-      over: (u) => state.lines && paintLines(u, view.lines),
+      over: (u) => {
+        if (state.lines) paintLines(u, view.lines);
+        const index = charts?.top.index ?? null;
+        const under = index === null ? null : windowAt(chosen(), index);
+        if (under) framePatch(u, under);
+      },
+      onCursor: redrawTop,
     },
     [view.wave, view.flux],
   );
@@ -72,14 +94,15 @@ function build() {
       tools: false,
       quiet: true,
       xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "attention",
+      yLabel: () => axisOf(chosen()),
       describe: says,
       series: barSeries(),
       yRange: () => [0, strongest() * 1.08],
     },
-    barData(values()),
+    measureData(chosen()),
   );
-  Chart.link(top, bars);
+  const strips = new Strips("att-strips", () => view);
+  Chart.link(top, bars, ...strips.charts);
   const head = new Chart(
     stageHost("att-row"),
     {
@@ -96,7 +119,7 @@ function build() {
     },
     barData(row.values),
   );
-  charts = { top, bars, head };
+  charts = { top, bars, head, strips };
 }
 
 const barSeries = () => [
@@ -110,17 +133,28 @@ const barData = (list) => [
   new Array(view.wave.length).fill(1 / view.attention.n_tokens),
 ];
 
-/** One scale for all layers, so that sliding through them compares. */
-const strongest = () => Math.max(...view.byLayer.flat());
+const measureData = ({ values, patches, kind }) => [
+  view.wave,
+  perPixel(patches, values, view.wave.length),
+  new Array(view.wave.length).fill(kind === "share" ? 1 / patches.length : null),
+];
+
+/** One scale for all layers, so that sliding through them compares; else that of the measure. */
+const strongest = () =>
+  chosen().id === "attention" ? Math.max(...view.byLayer.flat()) : Math.max(...chosen().values);
 
 function drawLayer(newStar) {
   if (!charts) build();
   else {
     charts.top.setData([view.wave, view.flux], !newStar);
-    charts.bars.setData(barData(values()), !newStar);
+    charts.bars.setData(measureData(chosen()), !newStar);
+    charts.strips.show(!newStar);
   }
-  charts.top.rename(`Spectrum of ${view.star.title}, tinted by attention in ${layerName()}`);
-  charts.bars.rename(`Attention in ${layerName()}, by patch`);
+  const { title } = chosen();
+  charts.top.rename(t("Spectrum of {star}, tinted by {measure}", { star: view.star.title, measure: title }));
+  charts.bars.rename(t("{measure}, by patch", { measure: title }));
+  fillSelect(ui.by, quantities(), chosen().id);
+  byId("att-tint").textContent = title;
   byId("att-layer-out").textContent = layerName();
   ui.layer.setAttribute("aria-valuetext", layerName());
 }
@@ -196,6 +230,7 @@ function fillControls() {
   byId("att-caption").textContent =
     `${star.title} (${star.origin}${star.origin === "observed" ? `, ${star.credit}` : ""}${noise}): log g ` +
     `${fixed(attention.predicted_logg, 2)} \u00b1 ${fixed(attention.predicted_sigma, 2)}, ${star.origin === "observed" ? "catalogue" : "true"} ${fixed(star.logg, 2)}.`;
+  linkMeasures(view.entry, { "att-measures-json": "attribution", "att-measures-csv": "measures_csv" });
   byId("att-csv").href = view.entry.csv;
   byId("att-json").href = view.entry.data;
 }
@@ -203,12 +238,14 @@ function fillControls() {
 function remember() {
   permalink.write({
     star: state.key,
+    by: state.by === "attention" ? null : state.by,
     layer: state.layer || null,
     head: state.at.map((i) => i + 1).join("."),
     scale: state.log ? null : "linear",
     own: state.own ? 1 : null,
     lines: state.lines ? null : 0,
     seen: state.seen ? 1 : null,
+    tour: tour?.step || null,
   });
 }
 
@@ -254,10 +291,13 @@ async function choose(change) {
   remember();
 }
 
-function fromLink(link) {
+function fromLink(given) {
+  const link = tour ? tour.expand(given) : given;
   const change = {};
   if (page.stars.some((star) => star.key === link.star)) change.key = link.star;
+  if (/^[a-z]+(-[a-z0-9]+)*$/.test(link.by ?? "")) change.by = link.by;
   if (/^\d+$/.test(link.layer ?? "")) change.layer = Number(link.layer);
+  if (link.tour) tour?.fromLink(link.tour);
   const head = /^([1-9]\d*)\.([1-9]\d*)$/.exec(link.head ?? "");
   if (head) change.at = [Number(head[1]) - 1, Number(head[2]) - 1];
   if (link.scale) change.log = link.scale !== "linear";
@@ -268,8 +308,9 @@ function fromLink(link) {
 }
 
 ui.star.addEventListener("change", () => choose({ key: ui.star.value }));
+ui.by.addEventListener("change", () => choose({ by: ui.by.value }));
 ui.layer.addEventListener("input", () => {
-  state.layer = Number(ui.layer.value);
+  Object.assign(state, { layer: Number(ui.layer.value), by: "attention" });
   drawLayer(false);
   remember();
 });

@@ -36,6 +36,7 @@ const KEY_HELP = "Arrow keys move the reading, Shift moves faster, plus and minu
  * @property {(u: object) => void} [over] painted above the curves
  * @property {boolean} [tools] zoom buttons (default true)
  * @property {boolean} [quiet] no reading line below (default false)
+ * @property {boolean} [passive] follows linked charts and the pointer, but takes no focus
  * @property {boolean} [hideX] no tick labels on the wavelength axis
  * @property {number} [top] room above the plot, for names of lines
  */
@@ -146,7 +147,8 @@ export class Chart {
   }
 
   #surface() {
-    const { label, details } = this.options;
+    const { label, details, passive } = this.options;
+    if (passive) return el("div", { class: "chart-surface", role: "img", "aria-label": label });
     const surface = el("div", {
       class: "chart-surface",
       tabindex: "0",

@@ -9,6 +9,7 @@ import { cut } from "./patches.js";
  * @property {object} entry of the page's list
  * @property {object} star contract example
  * @property {object} attention derived file, see site_builder/attention_view.py
+ * @property {object|null} attribution contract file of where the answer comes from, if there is one
  * @property {Float64Array} wave one per pixel
  * @property {(number|null)[]} flux one per pixel
  * @property {import("./patches.js").Patch[]} patches
@@ -24,13 +25,18 @@ import { cut } from "./patches.js";
  */
 export async function loadStar(page, key) {
   const entry = page.stars.find((star) => star.key === key) ?? page.stars[0];
-  const [star, attention] = await Promise.all([loadJson(entry.url), loadJson(entry.data)]);
+  const [star, attention, attribution] = await Promise.all([
+    loadJson(entry.url),
+    loadJson(entry.data),
+    entry.attribution ? loadJson(entry.attribution) : null,
+  ]);
   const count = attention.rollout.length;
   const pooled = attention.pooled.map((layer) => layer.map((head) => head.map((v) => v * 1e-6)));
   return {
     entry,
     star,
     attention,
+    attribution,
     wave: wavelengths(star.wave),
     flux: star.flux,
     patches: cut(star.wave, attention.patch_size, count),

@@ -6,10 +6,21 @@ import { byId, el, say, svg } from "./dom.js";
 import { fixed, weight } from "./format.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
 import { color, onTheme, tint } from "./palette.js";
+import {
+  attended,
+  attributed,
+  axisOf,
+  describe as describeMeasure,
+  embeddedIn,
+  fillSelect,
+  linkMeasures,
+  scaleOf,
+} from "./measures.js";
 import { drawTintBar, framePatch, linesIn, name, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
 import { eachFrame, stageHost } from "./stage.js";
 import { hasNoise, loadStar, seenFlux } from "./starview.js";
+import { Tour } from "./tour.js";
 
 const page = embedded("tok-data");
 const ui = Object.fromEntries(["star", "color", "patch", "lines", "seen", "error"].map((k) => [k, byId(`tok-${k}`)]));
@@ -21,35 +32,14 @@ const out = Object.fromEntries(
 const state = { key: page.stars[0].key, by: "rollout", patch: null, preview: null, lines: true, seen: false };
 let view = null;
 let charts = null;
+const tour = Tour.of("tour", (link) => (link ? choose(fromLink(link)) : remember()));
 
-/** Quantities to tint by: id, name, and one value a patch. */
-function quantities() {
-  const { attention, byLayer } = view;
-  return [
-    { id: "rollout", title: "attention, rolled out over all layers", values: attention.rollout, share: true },
-    ...byLayer.map((values, k) => ({
-      id: `layer-${k + 1}`,
-      title: `attention in layer ${k + 1} (mean of heads)`,
-      values,
-      share: true,
-    })),
-    { id: "norm", title: "length of the embedding", values: attention.embedding_norm, share: false },
-  ];
-}
-
+/** Quantities to tint by. */
+const quantities = () => [...attended(view), ...attributed(view), ...embeddedIn(view)];
 const chosen = () => quantities().find((q) => q.id === state.by) ?? quantities()[0];
 const shown = () => view.patches[state.preview ?? state.patch];
 const patchOf = (pixel) => view.patches.find((p) => pixel >= p.first && pixel <= p.last);
-
-function describe(pixel) {
-  const patch = patchOf(pixel);
-  if (!patch) return "";
-  const quantity = chosen();
-  const names = linesIn(patch, view.lines).map((line) => line.label);
-  return `${name(patch, view.patches.length)}: ${quantity.title} ${write(quantity, patch.index)}${names.length ? `; ${names.join(", ")}` : ""}`;
-}
-
-const write = (quantity, index) => (quantity.share ? weight(quantity.values[index]) : fixed(quantity.values[index], 2));
+const describe = (pixel) => describeMeasure(view, chosen(), pixel);
 
 function preview(pixel) {
   const patch = pixel === null ? null : patchOf(pixel);
@@ -83,7 +73,7 @@ function build() {
       top: NAME_SPACE,
       series: [{ stroke: () => color("flux"), width: 1 }],
       under: (u) => {
-        paintPatches(u, view.patches, chosen().values, scale());
+        paintPatches(u, chosen().patches, chosen().values, scaleOf(chosen()));
         paintMasked(u, view.entry.masked);
       },
       over: (u) => {
@@ -102,7 +92,7 @@ function build() {
       tools: false,
       quiet: true,
       xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: () => (chosen().share ? "share" : "length"),
+      yLabel: () => axisOf(chosen()),
       series: [
         { stroke: () => color("specvit"), width: 1, fill: () => tint("specvit", 0.45) },
         { stroke: () => color("ink"), width: 1, dash: [5, 4] },
@@ -135,18 +125,12 @@ function build() {
   charts = { top, bars, zoom };
 }
 
-const scale = () => {
-  const { values, share } = chosen();
-  return { lo: share ? 0 : Math.min(...values), hi: Math.max(...values) };
-};
-
 function barData() {
-  const { values, share } = chosen();
-  const n = view.patches.length;
+  const { values, kind, patches } = chosen();
   return [
     view.wave,
-    perPixel(view.patches, values, view.wave.length),
-    new Array(view.wave.length).fill(share ? 1 / n : null),
+    perPixel(patches, values, view.wave.length),
+    new Array(view.wave.length).fill(kind === "share" ? 1 / patches.length : null),
   ];
 }
 
@@ -216,10 +200,8 @@ function drawLayers(patch) {
 
 function fillControls() {
   ui.star.value = state.key;
-  const all = quantities();
-  if (ui.color.options.length !== all.length)
-    ui.color.replaceChildren(...all.map((q) => el("option", { value: q.id }, q.title)));
-  ui.color.value = chosen().id;
+  fillSelect(ui.color, quantities(), chosen().id);
+  linkMeasures(view.entry, { "tok-measures-json": "attribution", "tok-measures-csv": "measures_csv" });
   ui.patch.max = view.patches.length;
   ui.lines.checked = state.lines;
   ui.seen.checked = state.seen && hasNoise(view);
@@ -258,10 +240,10 @@ function fillTable() {
 }
 
 function drawScale() {
-  const { lo, hi } = scale();
   const q = chosen();
-  byId("tok-scale-lo").textContent = q.share ? "0" : fixed(lo, 1);
-  byId("tok-scale-hi").textContent = q.share ? weight(hi) : fixed(hi, 1);
+  const { lo, hi } = scaleOf(q);
+  byId("tok-scale-lo").textContent = q.kind === "length" ? fixed(lo, 1) : "0";
+  byId("tok-scale-hi").textContent = q.kind === "share" ? weight(hi) : q.kind === "dex" ? `${fixed(hi, 3)} dex` : fixed(hi, 1);
   byId("tok-scale-name").textContent = q.title;
   drawTintBar(byId("tok-scale-bar"));
 }
@@ -292,6 +274,7 @@ function remember() {
     patch: state.patch + 1,
     lines: state.lines ? null : 0,
     seen: state.seen ? 1 : null,
+    tour: tour?.step || null,
   });
 }
 
@@ -320,10 +303,12 @@ async function choose(change) {
   remember();
 }
 
-function fromLink(link) {
+function fromLink(given) {
+  const link = tour ? tour.expand(given) : given;
   const change = {};
   if (page.stars.some((star) => star.key === link.star)) change.key = link.star;
-  if (/^(rollout|norm|layer-\d+)$/.test(link.by ?? "")) change.by = link.by;
+  if (/^[a-z]+(-[a-z0-9]+)*$/.test(link.by ?? "")) change.by = link.by;
+  if (link.tour) tour?.fromLink(link.tour);
   if (/^\d+$/.test(link.patch ?? "")) change.patch = Number(link.patch) - 1;
   if (link.lines) change.lines = link.lines !== "0";
   if (link.seen) change.seen = link.seen === "1";
