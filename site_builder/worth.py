@@ -188,8 +188,11 @@ class Worth:
 
 
 def worth_of(run: RunResults) -> Worth | None:
-    """What attention of a run is worth, where that was measured."""
-    return None if run.faithfulness is None else Worth(run, run.faithfulness)
+    """What attention of a run is worth, where that was measured on the patches that it has."""
+    file = run.faithfulness
+    if file is None or not any(a.size == run.run.vit.patch_size for a in file.areas):
+        return None
+    return Worth(run, file)
 
 
 def publish_worth(worth: Worth, site: Site) -> dict[str, str]:

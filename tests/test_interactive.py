@@ -214,6 +214,7 @@ def test_tokens_by_slider_pointer_and_link(tab: Tab, address: str, results: Resu
     assert text(page, "#tok-out-index") == "4 of 16"
     assert "patch 4 of 16" in page.get_attribute("#tok-patch", "aria-valuetext")
     link_has(page, "patch=4")
+    page.evaluate("document.querySelector('#tok-spectrum').scrollIntoView({ block: 'center' })")
     box = page.locator("#tok-spectrum .u-over").bounding_box()
     page.mouse.move(box["x"] + box["width"] * 0.97, box["y"] + 40)
     settle(page)
@@ -227,6 +228,88 @@ def test_tokens_by_slider_pointer_and_link(tab: Tab, address: str, results: Resu
     assert text(page, "#tok-out-index") == "1 of 16"
     wave = results.instruments["pfs-mr"].wave
     assert text(page, "#tok-out-wave").startswith(f"{wave.start - wave.step / 2:.1f}")
+
+
+def test_tokens_tinted_by_each_measure(tab: Tab, address: str, results: Results) -> None:
+    page = go(tab, address, "tokens", "#v1&star=specvit-test-pfs-mr/dwarf-c&by=fisher&patch=3")
+    given = results.main.attribution["dwarf-c"]
+    settle(page)
+    share = given.cuts[0].fisher[2]
+    assert float(
+        page.get_attribute("#tok-patch", "aria-valuetext").split("unknown ")[1].split(";")[0]
+    ) == pytest.approx(share, rel=0.01)
+    offered = page.eval_on_selector_all("#tok-color option", "nodes => nodes.map((n) => n.value)")
+    assert {"fisher", "gradient", "occlusion", "fisher-fine", "occlusion-fine", "rollout", "norm"} <= set(offered)
+    page.select_option("#tok-color", "occlusion-fine")
+    link_has(page, "by=occlusion-fine")
+    assert "dex" in text(page, "#tok-scale-hi")
+    assert page.get_attribute("#tok-measures-json", "href").endswith("attribution/dwarf-c.json")
+    page.select_option("#tok-star", "specvit-test-lamost/obs-giant-a")  # a run without measures
+    until(page, lambda: "observed" in text(page, "#tok-caption"))
+    assert page.input_value("#tok-color") == "rollout"
+    assert page.locator("#tok-measures-json").is_hidden()
+
+
+def test_attention_beside_physics_reads_every_measure_at_once(tab: Tab, address: str) -> None:
+    page = go(tab, address, "attention", "#v1&star=specvit-test-pfs-mr/giant-a&head=1.1&by=gradient")
+    assert page.input_value("#att-by") == "gradient"
+    page.focus("#att-layer")
+    page.keyboard.press("ArrowRight")
+    assert page.input_value("#att-by") == "attention"  # the slider is of attention
+    page.focus("#att-spectrum .chart-surface")
+    page.keyboard.press("ArrowRight")
+    reading = text(page, ".strips-reading")
+    assert [word in reading for word in ("attention", "rolled out", "gradient", "occlusion", "Fisher")] == [True] * 5
+    page.check("#att-strips-fine")
+    page.focus("#att-spectrum .chart-surface")
+    page.keyboard.press("ArrowRight")
+    assert "-pixel windows" in text(page, ".strips-reading")
+
+
+def test_tour_by_keyboard_over_both_pages(tab: Tab, address: str) -> None:
+    page = go(tab, address, "tokens")
+    assert page.locator("#tour-1").is_hidden()
+    page.focus("[data-tour-start]")
+    page.keyboard.press("Enter")
+    assert page.locator("#tour-1").is_visible()
+    assert page.evaluate("document.activeElement.closest('li').id") == "tour-1"
+    link_has(page, "tour=1")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#tour [data-step]:visible").count() == 1
+    link_has(page, "by=norm")
+    page.keyboard.press("ArrowLeft")
+    link_has(page, "tour=2")
+    page.keyboard.press("Escape")
+    assert page.locator("#tour [data-step]:visible").count() == 0
+    until(page, lambda: "tour=" not in page.url)
+    go(tab, address, "tokens", "#v1&tour=3")
+    page.click("text=Next")
+    page.wait_for_url("**/attention.html**")
+    until(page, lambda: page.locator("#tour-4").is_visible())
+    link_has(page, "tour=4")
+
+
+def test_a_link_to_a_step_shows_its_view(tab: Tab, address: str) -> None:
+    page = go(tab, address, "attention", "#v1&tour=8")
+    assert page.locator("#tour-8").is_visible()
+    assert page.input_value("#att-by") == "fisher"
+    assert page.locator("#tour .tour-controls button:has-text('Next')").is_disabled()
+
+
+def test_without_scripts_the_tour_is_a_list_and_the_measures_are_drawn(browser: Any, address: str) -> None:
+    context = browser.new_context(java_script_enabled=False)
+    try:
+        page = context.new_page()
+        for name, steps in (("tokens", 3), ("attention", 5)):
+            page.goto(f"{address}{name}.html")
+            assert page.locator("#tour ol > li:visible").count() == steps
+            assert page.locator("[data-tour-start]").is_hidden()
+        for figure in ("#att-strips", "[id^=fig-attention-deletion]"):
+            assert page.locator(f"{figure} svg:visible").count() == 1
+        assert page.locator("section[aria-labelledby=att-h-worth] table:visible").count() >= 3
+    finally:
+        context.close()
 
 
 def test_tokens_other_run_and_seen_noise(tab: Tab, address: str) -> None:
@@ -303,11 +386,12 @@ def large(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, np.nd
     logits = np.random.default_rng(4).normal(0, 1.5, (1, 2, 257, 257))
     weights = (np.exp(logits) / np.exp(logits).sum(-1, keepdims=True)).round(7)
     changed: dict[str, Any] = {run.path: run.run.model_copy(update={"vit": run.run.vit.model_copy(update=LARGE)})}
+    entries = {e.path: e for e in results.index.files if e.kind not in ("attribution", "faithfulness")}
     for name, exported in run.attention.items():
         even = {"rollout": [1 / 256] * 256, "embedding_norm": [2.0] * 256}
         update = {"n_tokens": 257, "weights": weights.tolist(), **even}
         changed[run.file(f"attention/{name}.json")] = exported.model_copy(update=update)
-    entries = {e.path: e for e in results.index.files} | {p: write_file(root, p, f) for p, f in changed.items()}
+    entries |= {p: write_file(root, p, f) for p, f in changed.items()}
     write_index(root, results.index.model_copy(update={"files": list(entries.values())}))
     with serve(build_site(root, tmp_path_factory.mktemp("large-site") / "public", (tokens, attention))) as url:
         yield url, weights
