@@ -188,7 +188,7 @@ def render_page(page: Page, pages: Sequence[Page], results: Results, site: Site,
 
 
 # In attributes (data-src is a path in the site, not an address) and in the JSON that scripts read.
-_ADDRESS = re.compile(r'(\s(?!data-src)[a-z-]+="|[:\[,]")(?=(?:data|assets)/)')
+_ADDRESS = re.compile(r'(\s(?!data-src)[a-z-]+="|[:\[,] ?")(?=(?:data|assets)/)')
 
 
 def below(html: str, folder: str) -> str:

@@ -13,6 +13,7 @@ from site_builder import i18n
 from site_builder.pages.base import Page
 from site_builder.publish import STATIC
 from site_builder.results import Results
+from site_builder.stars import WORDS
 
 # Fields of the contract that hold words for readers (records of provenance and configurations stay as they are).
 PROSE = frozenset(
@@ -97,7 +98,8 @@ def script_texts(page: Page, results: Results) -> dict[str, Any] | None:
     found: dict[str, Any] = {
         key: own.plurals.get(key) or own.texts[key] for key, files in own.places.items() if files & places
     }
-    if "js/aboutstar.js" in modules or any("starview" in m for m in modules):
+    if page.scripts and "js/data.js" in modules:  # reads files of stars
+        found |= {word: own.texts[word] for word in WORDS}
         stars = [star for run in results.runs.values() for star in run.examples.values()]
         for star in [*stars, *results.spectra.values()]:
             fields = [getattr(star, name) for name in sorted(PROSE & set(type(star).model_fields))]

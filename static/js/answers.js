@@ -2,13 +2,19 @@
 
 import { svg } from "./dom.js";
 import { fixed } from "./format.js";
+import { t } from "./i18n.js";
 import { niceTicks, onWidth } from "./svgplot.js";
 
 const NARROW = { row: 46, bar: 34, name: 18, left: 10 }; // names above the bars
 const WIDE = { row: 36, bar: 22, name: 26, left: 220 }; // names at the left
 const FOOT = 44;
 const WIDTH_95 = 1.96;
-const TITLES = ["SpecViT", "Exact posterior", "Cram\u00e9r\u2013Rao bound, 3 labels", "Cram\u00e9r\u2013Rao bound, 5 labels"];
+const TITLES = [
+  "SpecViT",
+  t("Exact posterior"),
+  t("Cram\u00e9r\u2013Rao bound, 3 labels"),
+  t("Cram\u00e9r\u2013Rao bound, 5 labels"),
+];
 
 /** The plot; everything that moves is made once and only moved. */
 export class AnswersPlot {
@@ -65,8 +71,18 @@ export class AnswersPlot {
     this.#dot(parts.posterior, 1, limits.mean[seed][index]);
     this.root.setAttribute(
       "aria-label",
-      `log g at magnitude ${fixed(ladder.magnitudes[index], 1)}: SpecViT ${fixed(answer, 2)} plus or minus ${fixed(sigma, 2)}; ` +
-        `exact posterior ${fixed(limits.mean[seed][index], 2)}, 68 % from ${fixed(q1, 2)} to ${fixed(q2, 2)}; truth ${fixed(star.logg, 2)}`,
+      t(
+        "log g at magnitude {magnitude}: SpecViT {answer} plus or minus {sigma}; exact posterior {mean}, 68 % from {lo} to {hi}; truth {truth}",
+        {
+          magnitude: fixed(ladder.magnitudes[index], 1),
+          answer: fixed(answer, 2),
+          sigma: fixed(sigma, 2),
+          mean: fixed(limits.mean[seed][index], 2),
+          lo: fixed(q1, 2),
+          hi: fixed(q2, 2),
+          truth: fixed(star.logg, 2),
+        },
+      ),
     );
   }
 
@@ -109,10 +125,15 @@ export function describeLimits(star, prior, seed, index) {
   const { sd, crlb3 } = star.ladder.limits;
   const spread = (prior[1] - prior[0]) / Math.sqrt(12);
   if (crlb3[index] > spread) {
-    return `At this magnitude the bound with three labels is wider than the prior\u2019s own spread of ${fixed(spread, 2)} dex: whoever may use the prior beats it.`;
+    return t(
+      "At this magnitude the bound with three labels is wider than the prior\u2019s own spread of {spread} dex: whoever may use the prior beats it.",
+      { spread: fixed(spread, 2) },
+    );
   }
   if (crlb3[index] > sd[seed][index]) {
-    return "At this magnitude the posterior is narrower than the bound with three labels: the prior adds to what the spectrum says.";
+    return t(
+      "At this magnitude the posterior is narrower than the bound with three labels: the prior adds to what the spectrum says.",
+    );
   }
-  return "At this magnitude the posterior is as wide as the bound, or wider: the spectrum decides.";
+  return t("At this magnitude the posterior is as wide as the bound, or wider: the spectrum decides.");
 }

@@ -6,11 +6,12 @@
  * Colours are read at each drawing, so that a change of theme is one redraw.
  */
 
+import { t } from "./i18n.js";
 import { color, font, onTheme } from "./palette.js";
 import { el, liveRegion } from "./dom.js";
 
 const MIN_POINTS = 12; // the narrowest window, in data points
-const KEY_HELP = "Arrow keys move the reading, Shift moves faster, plus and minus zoom, Page Up and Page Down pan.";
+const KEY_HELP = t("Arrow keys move the reading, Shift moves faster, plus and minus zoom, Page Up and Page Down pan.");
 
 /**
  * @typedef {object} Series
@@ -90,7 +91,7 @@ export class Chart {
   /** Another accessible name, for other data. */
   rename(label) {
     this.options.label = label;
-    this.surface.setAttribute("aria-label", `${label}. ${KEY_HELP}`);
+    this.surface.setAttribute("aria-label", t("{label}. {help}", { label, help: KEY_HELP }));
   }
 
   /** Shown wavelengths [lo, hi]. */
@@ -154,7 +155,7 @@ export class Chart {
       tabindex: "0",
       role: "application",
       "aria-roledescription": "chart",
-      "aria-label": `${label}. ${KEY_HELP}`,
+      "aria-label": t("{label}. {help}", { label, help: KEY_HELP }),
       "aria-details": details,
     });
     surface.addEventListener("keydown", (event) => this.#key(event));
@@ -167,12 +168,12 @@ export class Chart {
       el("button", { type: "button", class: "tool", "aria-label": name, title: name, onclick: action }, sign);
     return el(
       "div",
-      { class: "chart-tools", role: "group", "aria-label": `Zoom: ${this.options.label}` },
-      button("\u2190", "Pan left", () => this.pan(-0.5)),
-      button("\u2192", "Pan right", () => this.pan(0.5)),
-      button("+", "Zoom in", () => this.zoom(0.5)),
-      button("\u2212", "Zoom out", () => this.zoom(2)),
-      button("\u27f7", "Whole band", () => this.setWindow(...this.band())),
+      { class: "chart-tools", role: "group", "aria-label": t("Zoom: {label}", { label: this.options.label }) },
+      button("\u2190", t("Pan left"), () => this.pan(-0.5)),
+      button("\u2192", t("Pan right"), () => this.pan(0.5)),
+      button("+", t("Zoom in"), () => this.zoom(0.5)),
+      button("\u2212", t("Zoom out"), () => this.zoom(2)),
+      button("\u27f7", t("Whole band"), () => this.setWindow(...this.band())),
     );
   }
 

@@ -1,5 +1,7 @@
 /** Reading what the builder wrote: data in the page, data files beside it, wavelength axes. */
 
+import { t } from "./i18n.js";
+
 /**
  * JSON that the builder put into the page.
  * @param {string} id of a `<script type="application/json">`
@@ -29,14 +31,14 @@ async function fetchJson(url) {
   try {
     response = await fetch(url);
   } catch {
-    throw new Error(`The data file ${url} could not be loaded; check the connection and choose again.`);
+    throw new Error(t("The data file {url} could not be loaded; check the connection and choose again.", { url }));
   }
   if (!response.ok)
-    throw new Error(`The data file ${url} could not be loaded (the server answered ${response.status}).`);
+    throw new Error(t("The data file {url} could not be loaded (the server answered {status}).", { url, status: response.status }));
   try {
     return await response.json();
   } catch {
-    throw new Error(`The data file ${url} is damaged; reload the page.`);
+    throw new Error(t("The data file {url} is damaged; reload the page.", { url }));
   }
 }
 

@@ -2,6 +2,7 @@
 
 import { el } from "./dom.js";
 import { drawMatrix, fitCanvas } from "./heatmap.js";
+import { t } from "./i18n.js";
 
 /** The grid. */
 export class HeadGrid {
@@ -55,7 +56,7 @@ export class HeadGrid {
             role: "radio",
             "aria-checked": "false",
             tabindex: "-1",
-            "aria-label": `layer ${k + 1}, head ${h + 1}`,
+            "aria-label": t("layer {layer}, head {head}", { layer: k + 1, head: h + 1 }),
             onclick: () => this.onPick(k, h),
           },
           el("canvas", { "aria-hidden": "true" }),

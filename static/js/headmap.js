@@ -1,5 +1,6 @@
 /** One head's map of weights, token by token: canvas for the cells, SVG for the axes, and a reading. */
 
+import { t } from "./i18n.js";
 import { niceTicks } from "./svgplot.js";
 import { el, liveRegion, svg } from "./dom.js";
 import { drawMatrix, fitCanvas, frameCell } from "./heatmap.js";
@@ -25,8 +26,8 @@ export class HeadMap {
         class: "map-surface",
         tabindex: "0",
         role: "application",
-        "aria-roledescription": "heat map",
-        "aria-label": "Attention weights",
+        "aria-roledescription": t("heat map"),
+        "aria-label": t("Attention weights"),
       },
       this.axes,
       this.canvas,
@@ -52,7 +53,9 @@ export class HeadMap {
     this.cell = this.cell.map((i) => Math.min(i, map.n - 1));
     this.surface.setAttribute(
       "aria-label",
-      `${map.title}: weights from query tokens (rows) to key tokens (columns). Arrow keys move from cell to cell.`,
+      t("{title}: weights from query tokens (rows) to key tokens (columns). Arrow keys move from cell to cell.", {
+        title: map.title,
+      }),
     );
     if (other) this.#drawAxes();
     this.#paint();
@@ -62,15 +65,23 @@ export class HeadMap {
   words() {
     const [query, key] = this.cell;
     const { values, n } = this.map;
-    return `from ${this.token(query)} to ${this.token(key)}: weight ${weight(values[query * n + key])}`;
+    return t("from {query} to {key}: weight {weight}", {
+      query: this.token(query),
+      key: this.token(key),
+      weight: weight(values[query * n + key]),
+    });
   }
 
   /** A token in words. */
   token(index) {
     const { hasCls, patches } = this.map;
-    if (hasCls && index === 0) return "the CLS token";
+    if (hasCls && index === 0) return t("the CLS token");
     const patch = patches[index - Number(hasCls)];
-    return `patch ${patch.index + 1} (${patch.lo.toFixed(0)}\u2013${patch.hi.toFixed(0)} \u00c5)`;
+    return t("patch {n} ({lo}\u2013{hi} \u00c5)", {
+      n: patch.index + 1,
+      lo: patch.lo.toFixed(0),
+      hi: patch.hi.toFixed(0),
+    });
   }
 
   #paint() {
@@ -145,14 +156,14 @@ export class HeadMap {
       svg(
         "text",
         { class: "title", x: MARGIN.left + side[0] / 2, y: size - 6, "text-anchor": "middle" },
-        "key: attended to (\u00c5)",
+        t("key: attended to (\u00c5)"),
       ),
     );
     nodes.push(
       svg(
         "text",
         { class: "title", x: 11, y: middle, "text-anchor": "middle", transform: `rotate(-90 11 ${middle})` },
-        "query: attending (\u00c5)",
+        t("query: attending (\u00c5)"),
       ),
     );
     this.axes.replaceChildren(

@@ -1,5 +1,6 @@
 /** SpecViT's answers for one star over magnitude: this noise seed, and the spread over all seeds. */
 
+import { t } from "./i18n.js";
 import { SvgPlot, niceTicks, onWidth } from "./svgplot.js";
 import { fixed } from "./format.js";
 
@@ -44,12 +45,12 @@ export class LadderPlot {
     const { magnitudes, logg, sigma } = star.ladder;
     const step = magnitudes.length > 1 ? magnitudes[1] - magnitudes[0] : 1;
     const plot = new SvgPlot(this.host, {
-      label: `Predicted log g of ${star.title} over magnitude; the table below holds the numbers`,
+      label: t("Predicted log g of {star} over magnitude; the table below holds the numbers", { star: t(star.title) }),
       height: HEIGHT,
       x: [magnitudes[0] - step / 2, magnitudes.at(-1) + step / 2],
       y: range(star),
       xTicks: niceTicks(magnitudes[0], magnitudes.at(-1), this.host.clientWidth > 460 ? 6 : 4),
-      xLabel: "magnitude",
+      xLabel: t("magnitude"),
       yLabel: "log g",
     });
     const { mean, sd } = spread(star.ladder);
@@ -103,9 +104,15 @@ export class LadderPlot {
 export function describe(star, seed, index) {
   const { magnitudes, seeds } = star.ladder;
   const { mean, sd } = spread(star.ladder);
-  return (
-    `Over the ${seeds.length} noise patterns, the answer at magnitude ${fixed(magnitudes[index], 1)} averages ` +
-    `${fixed(mean[index], 2)} and scatters by ${fixed(sd[index], 2)} dex; the truth is ${fixed(star.logg, 2)}.`
+  return t(
+    "Over the {n} noise patterns, the answer at magnitude {magnitude} averages {mean} and scatters by {sd} dex; the truth is {truth}.",
+    {
+      n: seeds.length,
+      magnitude: fixed(magnitudes[index], 1),
+      mean: fixed(mean[index], 2),
+      sd: fixed(sd[index], 2),
+      truth: fixed(star.logg, 2),
+    },
   );
 }
 

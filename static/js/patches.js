@@ -1,6 +1,7 @@
 /** The cut of a spectrum into patches: where they lie, and how a chart shows them. */
 
 import { wavelengthAt } from "./data.js";
+import { t } from "./i18n.js";
 import { color, tint } from "./palette.js";
 
 const FEW = 64; // boundaries are drawn up to this number of patches
@@ -43,7 +44,12 @@ export function linesIn(patch, lines) {
 
 /** A patch in words: number and wavelengths. */
 export function name(patch, n) {
-  return `patch ${patch.index + 1} of ${n}, ${patch.lo.toFixed(1)}\u2013${patch.hi.toFixed(1)} \u00c5`;
+  return t("patch {k} of {n}, {lo}\u2013{hi} \u00c5", {
+    k: patch.index + 1,
+    n,
+    lo: patch.lo.toFixed(1),
+    hi: patch.hi.toFixed(1),
+  });
 }
 
 function box(u, patch) {

@@ -4,6 +4,8 @@
  * The version stands first, so that a later page can still read, or knowingly refuse, an old link.
  */
 
+import { t } from "./i18n.js";
+
 const VERSION = "v1";
 
 /**
@@ -60,9 +62,9 @@ function wireShare(button) {
     await new Promise((resolve) => window.setTimeout(resolve, 200)); // let a pending state reach the address
     try {
       await navigator.clipboard.writeText(window.location.href);
-      button.textContent = "Link copied";
+      button.textContent = t("Link copied");
     } catch {
-      button.textContent = "Copy the address bar";
+      button.textContent = t("Copy the address bar");
     }
     window.setTimeout(() => {
       button.textContent = label;

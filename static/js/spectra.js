@@ -7,6 +7,7 @@ import { about } from "./aboutstar.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, liveRegion, say } from "./dom.js";
 import { fixed } from "./format.js";
+import { t } from "./i18n.js";
 import { color, onTheme } from "./palette.js";
 import * as permalink from "./permalink.js";
 import { C_KMS, rest, shown, smooth } from "./spectrum.js";
@@ -94,6 +95,13 @@ async function load(key) {
   index = null;
 }
 
+function axisLabel(air, observed) {
+  if (air) {
+    return observed ? t("wavelength in air, observed frame (\u00c5)") : t("wavelength in air, rest frame (\u00c5)");
+  }
+  return observed ? t("wavelength in vacuum, observed frame (\u00c5)") : t("wavelength in vacuum, rest frame (\u00c5)");
+}
+
 /** Smooth, shift and hand to Bokeh. */
 function draw() {
   const { star, wave, velocity } = view;
@@ -115,7 +123,7 @@ function draw() {
     : { x: [], value: [], low: [], high: [] };
   bokeh.renderers.band.visible = state.band && sigma !== null;
   bokeh.residual.visible = Boolean(model) && state.model;
-  bokeh.overview.below[0].axis_label = `wavelength in ${state.air ? "air" : "vacuum"}, ${how.observed ? "observed" : "rest"} frame (\u00c5)`;
+  bokeh.overview.below[0].axis_label = axisLabel(state.air, how.observed);
   bokeh.main.left[0].axis_label = view.entry.unit;
   bokeh.overview.x_range.setv({ start: x[0], end: x.at(-1) });
   setY(bokeh.overview.y_range, extremes([flux], [x[0], x.at(-1)]), 0.1, 0.1);
@@ -135,7 +143,7 @@ function drawLines() {
     bands.y.push(y);
     bands.label.push(label);
   };
-  for (const [lo, hi] of entry.masked) band(shown(lo, how, velocity), shown(hi, how, velocity), "masked", 0.06);
+  for (const [lo, hi] of entry.masked) band(shown(lo, how, velocity), shown(hi, how, velocity), t("masked"), 0.06);
   const chosen = page.lines.filter((line) => state.groups.includes(line.group));
   chosen.forEach((line, i) => {
     const telluric = line.group === "telluric";
@@ -233,13 +241,16 @@ function read(at, aloud) {
   const { x, flux, sigma, model } = view;
   bokeh.cursor.setv({ location: x[at], visible: true });
   const value = Number.isNaN(flux[at])
-    ? "no data"
-    : `flux ${fixed(flux[at], 3)}${sigma ? ` \u00b1 ${fixed(sigma[at], 3)}` : ""}`;
+    ? t("no data")
+    : t("flux {flux}", { flux: `${fixed(flux[at], 3)}${sigma ? ` \u00b1 ${fixed(sigma[at], 3)}` : ""}` });
   const line = page.lines.find(
     (l) =>
       state.groups.includes(l.group) && !l.width && Math.abs(shown(l.vacuum, view.how, view.velocity) - x[at]) < 2.5,
   );
-  const text = `${x[at].toFixed(2)} \u00c5: ${value}${model ? `, model ${fixed(model[at], 3)}` : ""}${line ? `; ${line.label}` : ""}`;
+  const parts = [t("{wave} \u00c5: {value}", { wave: x[at].toFixed(2), value })];
+  if (model) parts.push(t("model {flux}", { flux: fixed(model[at], 3) }));
+  if (line) parts.push(line.label);
+  const text = parts.join(t("; "));
   ui.reading.textContent = text;
   if (aloud) speak(text);
 }
@@ -268,7 +279,7 @@ function fillControls() {
   const { star } = view;
   ui.star.value = state.key;
   ui.smooth.value = state.smooth;
-  const width = state.smooth ? `\u03c3 = ${fixed(state.smooth, 1)} pixels` : "none";
+  const width = state.smooth ? t("\u03c3 = {n} pixels", { n: fixed(state.smooth, 1) }) : t("none");
   byId("spe-smooth-out").textContent = width;
   ui.smooth.setAttribute("aria-valuetext", width);
   ui.band.checked = state.band;
@@ -293,7 +304,9 @@ function fillControls() {
   ui.about.textContent = about(star);
   surface.setAttribute(
     "aria-label",
-    `Spectrum of ${star.title}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan.`,
+    t("Spectrum of {star}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan.", {
+      star: t(star.title),
+    }),
   );
 }
 
