@@ -30,7 +30,7 @@ class AttentionView:
         self.star = star
         self.file = attention
         self.weights = np.array(attention.weights, dtype=float)
-        self.patch_size = star.run.run.vit.patch_size
+        self.patch_size = star.run.run.shape.patch_size
 
     @property
     def n_patches(self) -> int:

@@ -132,6 +132,7 @@ FAMILIES: dict[str, SeriesStyle] = {
     "ridge": SeriesStyle("ridge", "D", "diamond", (6, 2, 1, 2), "dashdot"),
     "svr": SeriesStyle("svr", "h", "hexagon", (4, 1), "dash"),
     "template": SeriesStyle("template", "X", "x", (9, 3), "longdash"),
+    "other": SeriesStyle("specvit", "*", "star", (3, 1), "dot"),
     "mean": SeriesStyle("mean", "_", "line-ew-open", (1, 3), "dot"),
 }
 

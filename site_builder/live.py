@@ -55,7 +55,7 @@ def _network(results: Results, name: str, run: RunResults) -> dict[str, Any]:
         "sha256": file.sha256,
         "wave": instrument.wave.model_dump(),
         "masked": [list(band) for band in instrument.masked],
-        "patch_size": run.run.vit.patch_size,
+        "patch_size": run.run.shape.patch_size,
         "prior": {"logg": list(file.prior.logg), "snr": list(file.prior.snr) if file.prior.snr else None},
         "min_coverage": file.min_coverage,
         "judged_from": file.judged_from,

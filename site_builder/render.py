@@ -15,7 +15,7 @@ An address is a path from the top of the site; ``render_page`` makes it relative
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -28,6 +28,7 @@ from markupsafe import Markup
 from site_builder import i18n, markup
 from site_builder.cache import Cache
 from site_builder.contract.schema import Provenance
+from site_builder.pages import PAGES
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity, Results, Row
@@ -184,7 +185,16 @@ def render_page(page: Page, pages: Sequence[Page], results: Results, site: Site,
             **context,
         )
     )
-    return below(i18n.set_type(text), i18n.language().folder).encode()
+    absent = {other.file for other in PAGES} - {other.file for other in pages} - {page.file}
+    return below(without_links(i18n.set_type(text), absent), i18n.language().folder).encode()
+
+
+def without_links(html: str, absent: Collection[str]) -> str:
+    """A page whose links to pages that are not there are plain text."""
+    if not absent:
+        return html
+    names = "|".join(re.escape(name) for name in sorted(absent))
+    return re.sub(rf'<a\b[^>]*\shref="(?:{names})(?:[?#][^"]*)?"[^>]*>(.*?)</a>', r"\1", html, flags=re.S)
 
 
 # In attributes (data-src is a path in the site, not an address) and in the JSON that scripts read.

@@ -158,8 +158,8 @@ class RunResults:
 
     @property
     def specvit(self) -> ModelInfo:
-        """The run's SpecViT (checks make sure there is one)."""
-        return next(m for m in self.run.models if m.family == "specvit")
+        """The run's own model: its SpecViT, or the first of the models where it has none."""
+        return self.family("specvit") or self.run.models[0]
 
     def family(self, family: str) -> ModelInfo | None:
         """The first model of a family, or None."""

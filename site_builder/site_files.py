@@ -8,7 +8,7 @@ from site_builder import i18n
 from site_builder.citation import read_citation
 from site_builder.contract.io import read_bytes
 from site_builder.figures import plate
-from site_builder.pages import MODULES, PAGES, Page
+from site_builder.pages import Page, shown
 from site_builder.publish import Site
 from site_builder.render import render_page
 from site_builder.results import PUBLISHED_BELOW, Results
@@ -31,11 +31,13 @@ def render_all(results: Results, site: Site) -> None:
 def render_pages(results: Results, site: Site) -> None:
     """Every page in the language that is being rendered; English first, whose figures the others share."""
     described = json_ld(results, site)
-    contexts = [module.context(results, site) for module in MODULES]
+    modules = shown(results)
+    pages = [module.PAGE for module in modules]
+    contexts = [module.context(results, site) for module in modules]
     site.make_all()  # all drawings at once, then the pages that show them
-    for page, context in zip(PAGES, contexts, strict=True):
+    for page, context in zip(pages, contexts, strict=True):
         context["json_ld"] = described if page.slug in ("index", "data") else None
-        site.publish(i18n.language().folder + page.file, render_page(page, PAGES, results, site, context))
+        site.publish(i18n.language().folder + page.file, render_page(page, pages, results, site, context))
 
 
 def publish_results(results: Results, site: Site) -> None:
@@ -53,7 +55,8 @@ def publish_for_crawlers(results: Results, site: Site) -> None:
     """sitemap.xml, robots.txt and the social card: they need the site's address."""
     from site_builder.figures.card import card
 
-    urls = "".join(_sitemap_entry(site, p, language) for p in PAGES if p.indexed for language in i18n.LANGUAGES)
+    pages = [module.PAGE for module in shown(results)]
+    urls = "".join(_sitemap_entry(site, p, language) for p in pages if p.indexed for language in i18n.LANGUAGES)
     spaces = 'xmlns="http://www.sitemaps.org/schemas/sitemap/0.9" xmlns:xhtml="http://www.w3.org/1999/xhtml"'
     sitemap = f'<?xml version="1.0" encoding="UTF-8"?>\n<urlset {spaces}>{urls}</urlset>\n'
     site.publish("sitemap.xml", sitemap.encode())

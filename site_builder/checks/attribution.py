@@ -35,12 +35,12 @@ def check_attribution(results: Results) -> None:
 
 def _cuts(results: Results, run: RunResults, path: str, file: AttributionFile) -> None:
     sizes = [cut.size for cut in file.cuts]
-    if not sizes or sizes[0] != run.run.vit.patch_size or sizes != sorted(set(sizes), reverse=True):
+    if not sizes or sizes[0] != run.run.shape.patch_size or sizes != sorted(set(sizes), reverse=True):
         refuse(
             results, path, "cuts", f"has the sizes {sizes}; the network's patches come first, then finer windows", MEND
         )
     for i, cut in enumerate(file.cuts):
-        if cut.size * len(cut.fisher) != run.run.vit.n_pixels:
+        if cut.size * len(cut.fisher) != run.run.shape.n_pixels:
             refuse(results, path, f"cuts.{i}", "does not fill the pixels of run.json", MEND)
         for column in ("fisher", "fisher_plain", "gradient"):
             total = sum(getattr(cut, column))
@@ -49,7 +49,7 @@ def _cuts(results: Results, run: RunResults, path: str, file: AttributionFile) -
 
 
 def _activations(results: Results, run: RunResults, path: str, file: AttributionFile) -> None:
-    vit, a = run.run.vit, file.activations
+    vit, a = run.run.shape, file.activations
     tokens = vit.n_patches + (vit.pool == "cls")
     right = (
         len(a.input_rms) == vit.n_patches
@@ -126,9 +126,9 @@ def _deletion(results: Results, run: RunResults, path: str, file: FaithfulnessFi
 
 
 def _lines(results: Results, run: RunResults, path: str, file: FaithfulnessFile) -> None:
-    axis, patch = results.instruments[run.run.instrument].wave, run.run.vit.patch_size
+    axis, patch = results.instruments[run.run.instrument].wave, run.run.shape.patch_size
     known = np.array([line.vacuum for line in lines.load()[1]])
-    edges = np.array([wavelength_at(axis, patch * p - 0.5) for p in range(run.run.vit.n_patches + 1)])
+    edges = np.array([wavelength_at(axis, patch * p - 0.5) for p in range(run.run.shape.n_patches + 1)])
     for i, group in enumerate(file.lines):
         for value in group.vacuum:
             if np.abs(known - value).min() > APART:
@@ -148,7 +148,7 @@ def corrected(p: list[float]) -> np.ndarray:
 
 
 def _heads(results: Results, run: RunResults, path: str, file: FaithfulnessFile) -> None:
-    vit, known = run.run.vit, {group.id for group in file.lines}
+    vit, known = run.run.shape, {group.id for group in file.lines}
     kinds: dict[str, list[tuple[int, HeadTest]]] = {}
     for i, test in enumerate(file.heads):
         kinds.setdefault(test.kind, []).append((i, test))

@@ -72,11 +72,17 @@ def check_runs(results: Results) -> None:
         for field, names in (("models", [m.name for m in file.models]), ("sets", [s.name for s in file.sets])):
             if len(set(names)) != len(names):
                 refuse(results, run.path, field, "holds one name twice")
-        if not any(m.family == "specvit" for m in file.models):
-            refuse(results, run.path, "models", "holds no model of the family specvit")
+        if not file.models:
+            refuse(results, run.path, "models", "holds no model")
         if file.instrument not in results.instruments:
             refuse(results, run.path, "instrument", f"is {file.instrument!r}, of which there is no instrument file")
         vit = file.vit
+        if (vit is None) != all(m.family != "specvit" for m in file.models):
+            refuse(results, run.path, "vit", "is given without a model of the family specvit, or not given with one")
+        if vit is None:
+            if alone := sorted({*run.attention, *run.attribution}):
+                refuse(results, run.path, "vit", f"is null, but there is attention for {alone[0]}")
+            continue
         if vit.n_patches * vit.patch_size != vit.n_pixels or vit.width % vit.heads:
             refuse(results, run.path, "vit", "does not add up (patches x pixels, or width by heads)")
         if vit.n_pixels != results.instruments[file.instrument].wave.n:

@@ -107,7 +107,7 @@ def check_attention(results: Results) -> None:
 
 
 def _attention_shape(results: Results, run: RunResults, path: str, file: AttentionFile) -> None:
-    vit = run.run.vit
+    vit = run.run.shape
     if file.id not in run.examples:
         refuse(results, path, "id", f"is {file.id!r}, of which the run has no example")
     if file.has_cls != (vit.pool == "cls") or file.n_tokens != vit.n_patches + file.has_cls:

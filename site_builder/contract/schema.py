@@ -188,8 +188,8 @@ class ModelInfo(Strict):
 
     name: Slug
     title: str
-    family: Literal["specvit", "published", "mlp", "cnn", "lightgbm", "ridge", "template", "mean"] = Field(
-        description="published: a SpecViT trained by the published recipe, beside the best one"
+    family: Literal["specvit", "published", "mlp", "cnn", "lightgbm", "ridge", "template", "mean", "other"] = Field(
+        description="published: a SpecViT trained by the published recipe, beside the best one; other: none of these"
     )
     description: str
     n_parameters: int = Field(ge=0, description="trained numbers; for trees: leaf values and split thresholds")
@@ -223,10 +223,16 @@ class RunFile(ContractFile):
     preset: Slug
     instrument: Slug
     prior: Prior
-    vit: VitShape
+    vit: VitShape | None = Field(description="shape of the run's SpecViT; null where it has none")
     sets: list[SetInfo]
-    models: list[ModelInfo] = Field(description="best-described first: SpecViT, then baselines")
+    models: list[ModelInfo] = Field(description="the run's own first (its SpecViT, where it has one), then baselines")
     config: dict[str, str | int | float | bool | None] = Field(description="the full flat configuration")
+
+    @property
+    def shape(self) -> VitShape:
+        """Shape of the run's SpecViT, where it has one."""
+        assert self.vit is not None
+        return self.vit
 
 
 class Curve(Strict):

@@ -68,7 +68,7 @@ def _spectrum(c: Canvas, vit: VitShape, wave: np.ndarray, flux: np.ndarray, heig
     x, y = x[good], y[good]
     low, high = float(np.percentile(y, 0.1)), float(np.percentile(y, 99.9))
     px = left + (x - wave[0]) / (wave[-1] - wave[0]) * (right - left)
-    py = c.y + height - 5 - np.clip((y - low) / (high - low), -0.02, 1.02) * (height - 12)
+    py = c.y + height - 5 - np.clip((y - low) / (high - low or 1.0), -0.02, 1.02) * (height - 12)
     points = "L".join(f"{a:.1f} {b:.1f}" for a, b in zip(px, py, strict=True))
     c.parts.append(f'<path d="M{points}" class="flux"/>')
     c.y += height

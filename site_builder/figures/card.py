@@ -14,7 +14,7 @@ def card(stars: list[ExampleFile]) -> bytes:
     """A PNG with the name, what it is, and strips of the stars' spectra.
 
     Args:
-        stars: ordered by log g; their spectra are drawn as a photographic plate.
+        stars: ordered by log g; their spectra are drawn as a photographic plate. None leaves the place free.
     """
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -34,28 +34,34 @@ def card(stars: list[ExampleFile]) -> bytes:
             ha="left",
             color="#d9cdc1",
         )
-        lo, hi = plate.band(stars)
-        ax = figure.add_axes((0.065, 0.12, 0.87, 0.44))
-        columns = 1044
-        gap = np.full((6, columns, 3), (11, 7, 8), np.uint8)
-        rows = []
-        for star in stars:
-            flux = plate.flattened(plate.resample(star, lo, hi, columns))
-            low, high = np.percentile(flux, [0.2, 99])
-            strip = plate.shade(flux, float(low) - 0.08, float(high) * 1.08)
-            rows += [np.repeat(strip[None], 60, axis=0), gap]
-        ax.imshow(np.concatenate(rows[:-1]), aspect="auto", extent=(lo, hi, 0, 1), interpolation="nearest")
-        ax.set_axis_off()
-        for line in load()[1]:
-            if line.group == "ca2":
-                ax.annotate(
-                    "",
-                    (line.vacuum, 1.0),
-                    xytext=(line.vacuum, 1.06),
-                    arrowprops={"arrowstyle": "-", "color": "#ff8370"},
-                    annotation_clip=False,
-                )
-        ax.text(8578, 1.075, "Ca II", color="#ffb3a3", fontsize=17, ha="center", va="bottom")
+        if stars:
+            _spectra(figure, stars)
         buffer = io.BytesIO()
         canvas.print_png(buffer, metadata={"Software": None})
     return buffer.getvalue()
+
+
+def _spectra(figure: Any, stars: list[ExampleFile]) -> None:
+    """Strips of the stars' spectra, with the calcium lines named."""
+    lo, hi = plate.band(stars)
+    ax = figure.add_axes((0.065, 0.12, 0.87, 0.44))
+    columns = 1044
+    gap = np.full((6, columns, 3), (11, 7, 8), np.uint8)
+    rows = []
+    for star in stars:
+        flux = plate.flattened(plate.resample(star, lo, hi, columns))
+        low, high = np.percentile(flux, [0.2, 99])
+        strip = plate.shade(flux, float(low) - 0.08, float(high) * 1.08)
+        rows += [np.repeat(strip[None], 60, axis=0), gap]
+    ax.imshow(np.concatenate(rows[:-1]), aspect="auto", extent=(lo, hi, 0, 1), interpolation="nearest")
+    ax.set_axis_off()
+    for line in load()[1]:
+        if line.group == "ca2":
+            ax.annotate(
+                "",
+                (line.vacuum, 1.0),
+                xytext=(line.vacuum, 1.06),
+                arrowprops={"arrowstyle": "-", "color": "#ff8370"},
+                annotation_clip=False,
+            )
+    ax.text(8578, 1.075, "Ca II", color="#ffb3a3", fontsize=17, ha="center", va="bottom")

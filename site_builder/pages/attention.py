@@ -29,6 +29,11 @@ PAGE = Page(
 )
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    return any(run.attention for run in results.runs.values())
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     stars = [s for s in star_list.all_stars(results) if s.attention is not None]

@@ -37,7 +37,7 @@ class Page:
 
 
 class PageModule(Protocol):
-    """A module of this package."""
+    """A module of this package; one that needs results of some kind has ``available(results) -> bool`` as well."""
 
     PAGE: Page
 

@@ -38,7 +38,7 @@ def _spectrum(results: Results, run: RunResults) -> ExampleFile | None:
 
 def _mlp_width(run: RunResults) -> int | None:
     ratio_of_width = run.run.config.get("vit.mlp_ratio")
-    return int(ratio_of_width) * run.run.vit.width if isinstance(ratio_of_width, int | float) else None
+    return int(ratio_of_width) * run.run.shape.width if isinstance(ratio_of_width, int | float) else None
 
 
 def _noise_figure(site: Site, instrument: InstrumentFile) -> tuple[FigureSvg, str] | None:
@@ -165,6 +165,11 @@ def _instruments(results: Results) -> list[InstrumentRow]:
     return sorted(rows, key=lambda r: (r.file.name != results.main.run.instrument, r.file.name))
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    return results.main.run.vit is not None
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     run = results.main
@@ -181,7 +186,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "instrument_path": results.path_of(instrument),
         "star": star,
         "star_path": run.file(f"examples/{star.id}.json") if star else None,
-        "drawing": architecture(run.run.vit, wave, flux, _mlp_width(run)),
+        "drawing": architecture(run.run.shape, wave, flux, _mlp_width(run)),
         "eq": {name: mathml(latex) for name, latex in EQUATIONS.items()},
         "noise": _noise_figure(site, instrument),
         "networks": _networks(run),

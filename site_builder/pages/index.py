@@ -8,7 +8,7 @@ from markupsafe import Markup
 from site_builder import findings, limits, tables
 from site_builder.contract.schema import ExampleFile
 from site_builder.figures import plate, series, spectra
-from site_builder.markup import line_names, wave_ticks
+from site_builder.markup import concat, line_names, wave_ticks
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_figure
 from site_builder.publish import Site
@@ -57,6 +57,8 @@ def plate_rows(results: Results, site: Site, count: int = 7) -> tuple[list[Plate
         for star in run.examples.values():
             found.setdefault(star.id, (run, star))
     observed = {k: v for k, v in found.items() if v[1].origin == "observed"}
+    if not found:
+        return [], (concat([]), concat([]))
     chosen = plate.choose([star for _, star in (observed or found).values()], count)
     lo, hi = plate.band(chosen)
     rows = []

@@ -16,6 +16,7 @@ from site_builder.pages import (
     try_it,
 )
 from site_builder.pages.base import Page, PageModule
+from site_builder.results import Results
 
 MODULES: list[PageModule] = [
     cast(PageModule, module)
@@ -33,4 +34,15 @@ MODULES: list[PageModule] = [
         not_found,
     )
 ]
+
+
+def shown(results: Results) -> list[PageModule]:
+    """The pages that these results have something for; the others leave the menu, and links to them go."""
+    return [module for module in MODULES if getattr(module, "available", _always)(results)]
+
+
+def _always(results: Results) -> bool:
+    return True
+
+
 PAGES: list[Page] = [module.PAGE for module in MODULES]

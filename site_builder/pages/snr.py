@@ -170,6 +170,11 @@ def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
     }
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    return bool(candidates(results))
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     stars = candidates(results)

@@ -95,6 +95,11 @@ def _browser(stars: list[Star | Loose], files: dict[str, dict[str, str]], site: 
     }
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    return bool(results.spectra) or any(run.examples for run in results.runs.values())
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     own = unique(star_list.all_stars(results))

@@ -41,6 +41,11 @@ def _rows(results: Results, view: AttentionView) -> list[dict[str, Any]]:
     ]
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    return any(run.attention for run in results.runs.values())
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     stars = [s for s in star_list.all_stars(results) if s.attention is not None]

@@ -158,6 +158,11 @@ def _escape(key: str) -> str:
     return key.replace("~", "~0").replace("/", "~1")
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    return bool(results.transfers) or any(run.sets("observed") for run in results.runs.values())
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     told = covered_surveys(results)

@@ -42,6 +42,13 @@ class Answer:
         return abs(self.gap.number) / max(self.sigma.number, 1e-9)
 
 
+def available(results: Results) -> bool:
+    """Whether there is anything to show."""
+    stars = [star for run in results.runs.values() for star in run.examples.values()]
+    answered = any(star.origin == "observed" and star.predicted_logg is not None for star in stars)
+    return answered or any(run.network is not None for run in results.runs.values())
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     answers = []
