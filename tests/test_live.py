@@ -20,7 +20,7 @@ from model.surveys import lamost, pack
 from model.surveys.formats import read_rows
 from model.surveys.tables import TableSpectrum
 from site_builder.contract import BadInput
-from site_builder.pages import try_it
+from site_builder.pages import snr, try_it
 from tests.site_fixture import build_site, serve
 from tests.survey_files import write_desi_coadd
 from tests.survey_files_more import write_apstar, write_lamost, write_sdss
@@ -36,7 +36,7 @@ LIMIT = 0.01  # dex
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The page as published, below a sub-path of a plain static server."""
     folder = tmp_path_factory.mktemp("server")
-    build_site(RESULTS, folder / "SpecViT", [try_it])
+    build_site(RESULTS, folder / "SpecViT", [try_it, snr])
     with serve(folder) as url:
         yield url + "SpecViT/"
 
@@ -464,6 +464,51 @@ def test_examples_are_answered_as_they_were_exported(live: Live) -> None:
         said = live.said()
         assert said["logg"] == pytest.approx(ladder["logg"][1][k], abs=LIMIT)
         assert said["sigma"] == pytest.approx(ladder["sigma"][1][k], abs=LIMIT)
+
+
+def test_the_explorer_answers_live_once_asked(browser: Any, address: str) -> None:
+    """Before that the exported answers serve; afterwards, with the network kept, moving the slider is enough."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    bad: list[str] = []
+    page.on("pageerror", lambda e: bad.append(str(e)))
+    page.on("console", lambda m: m.type in ("error", "warning") and bad.append(m.text))
+    page.goto(address + "snr.html#v1&mag=21.37")
+    page.wait_for_selector("#snr-spectrum canvas")
+    exported = page.inner_text("#snr-out-logg")
+    page.get_by_role("button", name="Let the network answer here").click()
+    page.wait_for_selector("#snr-live:not(:empty)", timeout=60_000)
+    assert page.inner_text("#snr-magnitude-out") == "21.37"  # the link's, between two exported ones
+    slide = """(place) => {
+      const slider = document.getElementById('snr-magnitude');
+      slider.value = place;
+      slider.dispatchEvent(new Event('input', { bubbles: true }));
+    }"""
+    index = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).default_index")
+    page.evaluate(slide, index)
+    page.wait_for_timeout(400)
+    here = page.inner_text("#snr-out-logg")
+    ladder = json.loads((RESULTS / first_star(page)).read_text())["ladder"]
+    said = [float(v) for v in here.split(" \u00b1 ")]
+    assert said == pytest.approx([ladder["logg"][0][index], ladder["sigma"][0][index]], abs=LIMIT)
+    for place in (index + 0.1 * k for k in range(30)):
+        page.evaluate(slide, place)
+    page.wait_for_timeout(400)
+    assert page.inner_text("#snr-out-logg") not in (exported, here)
+    assert "Computed in this browser" in page.inner_text("#snr-live")
+    page.goto("about:blank")
+    page.goto(address + "snr.html")
+    page.wait_for_selector("#snr-spectrum canvas")
+    page.evaluate(slide, 2)
+    page.wait_for_selector("#snr-live:not(:empty)", timeout=60_000)
+    assert bad == []
+    context.close()
+
+
+def first_star(page: Any) -> str:
+    """Path of the explorer's star within the results."""
+    url: str = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).stars[0].url")
+    return url.removeprefix("data/results/")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

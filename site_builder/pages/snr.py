@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from site_builder import findings, limits
+from site_builder import findings, limits, live
 from site_builder import stars as star_list
 from site_builder.contract.schema import Ladder
 from site_builder.design import paint
@@ -23,7 +23,7 @@ PAGE = Page(
     template="pages/snr.html.j2",
     scripts=("js/snr.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
-    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css"),
+    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css", "css/live.css"),
 )
 
 MAIN_LINES = ("ca2", "alkali", "mg1")  # few enough to leave the noise its place
@@ -50,7 +50,8 @@ def noise_sigma(star: Star, magnitude: float) -> np.ndarray:
     return np.sqrt((np.array(i.background_e2) + unit * flux) / i.n_exposures) / unit
 
 
-def _figure(site: Site, star: Star, magnitude: float) -> FigureSvg:
+def spectrum_figure(site: Site, star: Star, magnitude: float) -> FigureSvg:
+    """A star's noise-free spectrum with its noise at a magnitude, and the sky."""
     wave = star_list.wavelengths(star.file.wave)
     flux, sigma = star_list.column(star.file.flux), noise_sigma(star, magnitude)
 
@@ -183,6 +184,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     star = stars[0]
     ladder = ladder_of(star)
     index = len(ladder.magnitudes) // 2
+    same = len({s.instrument.name for s in stars}) == 1
     residuals = [difference(star.q(f"/ladder/logg/0/{k}"), star.q("/logg")) for k in range(len(ladder.magnitudes))]
     return {
         "star": star,
@@ -192,8 +194,9 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "residuals": residuals,
         "residual": residuals[index],
         "groups": star_list.options(stars),
-        "browser": _browser(results, stars, index),
-        "spectrum": _figure(site, star, ladder.magnitudes[index]),
+        "browser": _browser(results, stars, index)
+        | {"live": live.browser_data(results, site, star.instrument.name) if same else None},
+        "spectrum": spectrum_figure(site, star, ladder.magnitudes[index]),
         "answers": _ladder_figure(site, star),
         "three": _answers_figure(site, star, index),
         "limit_numbers": _limit_numbers(star),

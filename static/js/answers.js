@@ -53,15 +53,20 @@ export class AnswersPlot {
     this.move(index);
   }
 
-  /** Put another magnitude in view (called at every step of the slider). */
-  move(index) {
+  /**
+   * Put another magnitude in view (called at every step of the slider).
+   * @param {number} index
+   * @param {{logg: number, sigma: number, half95: number}|null} [live] the answer of the network in this browser
+   */
+  move(index, live = null) {
     this.index = index;
     const { star, seed, parts } = this;
     const { ladder } = star;
     const { limits } = ladder;
-    const [answer, sigma] = [ladder.logg[seed][index], ladder.sigma[seed][index]];
+    const [answer, sigma] = live ? [live.logg, live.sigma] : [ladder.logg[seed][index], ladder.sigma[seed][index]];
+    const half95 = live ? live.half95 : WIDTH_95 * sigma;
     const [q0, q1, q2, q3] = limits.quantiles[seed][index];
-    this.#span("answer-95", 0, answer - WIDTH_95 * sigma, answer + WIDTH_95 * sigma);
+    this.#span("answer-95", 0, answer - half95, answer + half95);
     this.#span("answer-68", 0, answer - sigma, answer + sigma);
     this.#span("posterior-95", 1, q0, q3);
     this.#span("posterior-68", 1, q1, q2);

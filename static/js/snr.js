@@ -2,7 +2,8 @@
  * The SNR explorer: one synthetic star, fainter and fainter.
  *
  * The spectrum is made here from the noise-free one and the instrument's noise model; the answers are
- * those that the network gave to the same spectra when the results were exported.
+ * those that the network gave to the same spectra when the results were exported; or, once the reader has
+ * loaded it, those that it gives here, at any magnitude between the exported ones.
  */
 
 import { AnswersPlot, describeLimits } from "./answers.js";
@@ -12,6 +13,8 @@ import { byId, el, liveRegion, say } from "./dom.js";
 import { angstrom, fixed, signed } from "./format.js";
 import { LadderPlot, describe } from "./ladder.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
+import { loader } from "./live/loader.js";
+import { LiveModel, Overtaken } from "./live/model.js";
 import { addNoise, median, normals, sigmaFlux, snr } from "./noise.js";
 import { color, tint } from "./palette.js";
 import * as permalink from "./permalink.js";
@@ -20,8 +23,8 @@ import { eachFrame, stageHost } from "./stage.js";
 const page = embedded("snr-data");
 const keyOf = (star) => `${star.run}/${star.id}`;
 
-/** What is shown now. `view` holds arrays of one entry per pixel. */
-const state = { key: keyOf(page.stars[0]), index: 0, seed: 0, fit: false, lines: true };
+/** What is shown now; `at` is the slider, `index` the exported magnitude nearest to it. `view` holds arrays of one entry per pixel. */
+const state = { key: keyOf(page.stars[0]), at: 0, index: 0, seed: 0, fit: false, lines: true };
 const view = { star: null, instrument: null, wave: null, flux: null, sigma: null, noisy: null, scratch: null, z: null };
 const ui = {
   star: byId("snr-star"),
@@ -32,6 +35,7 @@ const ui = {
   error: byId("snr-error"),
   magnitude: byId("snr-magnitude-out"),
   seedOut: byId("snr-seed-out"),
+  live: document.getElementById("snr-live"),
   out: Object.fromEntries(["snr", "logg", "truth", "residual", "spread"].map((k) => [k, byId(`snr-out-${k}`)])),
 };
 const speak = liveRegion(byId("snr-controls"));
@@ -78,20 +82,32 @@ function rangeFor(sigma) {
   return [lo - 4 * sigma, hi + 4 * sigma];
 }
 
-/** Compute the noisy spectrum and write everything that follows from it: one repaint. */
-function paint() {
+/** Make the spectrum at the present magnitude with the present noise. */
+function simulate() {
   const { star, instrument, flux, sigma, noisy, scratch } = view;
-  const { magnitudes, seeds, logg, sigma: errors } = star.ladder;
-  const magnitude = magnitudes[state.index];
-  view.z ??= normals(seeds[state.seed], flux.length);
-  sigmaFlux(instrument, flux, magnitude, sigma);
+  view.magnitude = magnitudeAt(state.at);
+  view.z ??= normals(star.ladder.seeds[state.seed], flux.length);
+  sigmaFlux(instrument, flux, view.magnitude, sigma);
   addNoise(flux, sigma, view.z, noisy);
-  const ratio = snr(flux, sigma, scratch);
+  view.ratio = snr(flux, sigma, scratch);
+}
+
+/** Draw the spectrum and write everything that follows from it: one repaint. */
+function paint() {
+  const { star, flux, sigma, noisy, scratch, magnitude, ratio } = view;
+  const { logg, sigma: errors } = star.ladder;
   const range = state.fit ? rangeFor(median(sigma, scratch)) : view.range;
   chart.options.yRange = () => range;
   chart.setData([view.wave, noisy, flux]);
   ladder.move(state.index);
   paintLimits(magnitude);
+  ui.out.spread.textContent = describe(star, state.seed, state.index);
+  if (live.on) {
+    ui.magnitude.textContent = fixed(magnitude, 2);
+    ui.out.snr.textContent = fixed(ratio, 1);
+    paintLive(); // mostly the answer is there by now: one frame for both
+    return;
+  }
   const answer = logg[state.seed][state.index];
   const error = errors[state.seed][state.index];
   const text = {
@@ -102,13 +118,92 @@ function paint() {
   };
   ui.magnitude.textContent = text.magnitude;
   ui.out.snr.textContent = text.snr;
-  ui.out.logg.textContent = `${text.answer} \u00b1 ${text.error}`;
-  ui.out.truth.textContent = fixed(star.logg, 2);
-  ui.out.residual.textContent = `${signed(answer - star.logg, 2)} (${signed((answer - star.logg) / error, 1)}\u00a0\u03c3)`;
-  ui.out.spread.textContent = describe(star, state.seed, state.index);
+  paintAnswer(answer, error);
   ui.slider.setAttribute(
     "aria-valuetext",
     `magnitude ${text.magnitude}, SNR ${text.snr}, log g ${text.answer} plus or minus ${text.error}`,
+  );
+}
+
+function paintAnswer(answer, error) {
+  ui.out.truth.textContent = fixed(view.star.logg, 2);
+  ui.out.logg.textContent = `${fixed(answer, 2)} \u00b1 ${fixed(error, 2)}`;
+  const gap = answer - view.star.logg;
+  ui.out.residual.textContent = `${signed(gap, 2)} (${signed(gap / error, 1)}\u00a0\u03c3)`;
+}
+
+/** Magnitude at a place of the slider, between two exported ones where it stands between them. */
+function magnitudeAt(at) {
+  const { magnitudes } = view.star.ladder;
+  const low = Math.min(Math.floor(at), magnitudes.length - 1);
+  const high = Math.min(low + 1, magnitudes.length - 1);
+  return magnitudes[low] + (at - low) * (magnitudes[high] - magnitudes[low]);
+}
+
+/** The place of the slider for a magnitude; null where it is beyond the exported ones. */
+function placeOf(magnitude, magnitudes) {
+  const exact = magnitudes.findIndex((m) => Math.abs(m - magnitude) < 1e-3);
+  if (exact >= 0) return exact;
+  const above = magnitudes.findIndex((m) => m > magnitude);
+  return above < 1 ? null : above - 1 + (magnitude - magnitudes[above - 1]) / (magnitudes[above] - magnitudes[above - 1]);
+}
+
+// The network in this browser
+
+const live = { on: false, model: page.live && new LiveModel(page.live), wanted: null, timer: 0, answer: null, painted: null };
+const FINE = 0.1; // step of the slider once the network answers here
+
+const shown = () => `${state.key} ${state.at} ${state.seed}`;
+
+/** Ask the network for the present spectrum; an answer to an earlier one is dropped. */
+async function askLive() {
+  const of = shown();
+  if (live.answer?.of === of) return;
+  try {
+    live.answer = { of, ...(await live.model.infer(view.entry.instrument_name, view.noisy.slice())) };
+    window.requestAnimationFrame(paintLive);
+  } catch (error) {
+    if (!(error instanceof Overtaken)) say(ui.error, error.message);
+  }
+}
+
+/** Write the answer, if it is that of the spectrum that is shown, once. */
+function paintLive() {
+  const { answer } = live;
+  if (answer?.of !== shown() || live.painted === answer) return;
+  live.painted = answer;
+  paintAnswer(answer.logg, answer.sigma);
+  if (three && view.star.ladder.limits) three.move(state.index, answer);
+  const error = fixed(answer.sigma, 2);
+  ui.slider.setAttribute(
+    "aria-valuetext",
+    `magnitude ${ui.magnitude.textContent}, SNR ${ui.out.snr.textContent}, log g ${fixed(answer.logg, 2)} plus or minus ${error}, computed here`,
+  );
+  window.clearTimeout(live.timer);
+  live.timer = window.setTimeout(() => {
+    ui.live.textContent = liveNote(answer); // once the slider rests
+  }, 200);
+}
+
+const liveNote = ({ ms }) => `Computed in this browser, ${fixed(ms, 0)} ms; posterior and bounds are those of the nearest exported magnitude.`;
+
+function prepareLive() {
+  if (!live.model) return;
+  const { begin } = loader(byId("snr-loader"), live.model, {
+    label: "Let the network answer here",
+    ready: () => {
+      live.on = true;
+      ui.slider.step = FINE;
+      ui.live.hidden = false;
+      choose(live.wanted !== null && Math.round(live.wanted) === state.at ? { at: live.wanted } : {});
+    },
+  });
+  ui.slider.addEventListener(
+    "input",
+    async () => {
+      if (live.model.state === "idle" && (await live.model.kept())) begin(true);
+    },
+    { once: true },
   );
 }
 
@@ -118,7 +213,7 @@ function paintLimits(magnitude) {
   if (three) byId("fig-snr-answers").hidden = !limits;
   for (const node of document.querySelectorAll(".readout-limit")) node.hidden = !limits;
   if (three && limits) {
-    three.move(state.index);
+    if (!live.on) three.move(state.index);
     limitOut.posterior.textContent = `${fixed(limits.mean[state.seed][state.index], 2)} \u00b1 ${fixed(limits.sd[state.seed][state.index], 2)}`;
     limitOut.crlb.textContent = `${fixed(limits.crlb3[state.index], 2)}, ${fixed(limits.crlb5[state.index], 2)}`;
     limitOut.limits.textContent = describeLimits(view.star, view.entry.prior, state.seed, state.index);
@@ -194,7 +289,7 @@ function fillControls() {
   const { magnitudes, seeds } = view.star.ladder;
   ui.star.value = state.key;
   ui.slider.max = magnitudes.length - 1;
-  ui.slider.value = state.index;
+  ui.slider.value = state.at;
   ui.seedOut.textContent = `${state.seed + 1} of ${seeds.length}`;
   ui.fit.checked = state.fit;
   ui.lines.checked = state.lines;
@@ -229,7 +324,7 @@ function fillTable() {
 function remember() {
   permalink.write({
     star: state.key,
-    mag: view.star.ladder.magnitudes[state.index],
+    mag: Number(magnitudeAt(state.at).toFixed(3)),
     seed: view.star.ladder.seeds[state.seed],
     fit: state.fit ? 1 : null,
     lines: state.lines ? null : 0,
@@ -251,7 +346,8 @@ async function choose(change) {
   say(ui.error);
   Object.assign(state, change, { key: state.key });
   const { magnitudes, seeds } = view.star.ladder;
-  state.index = Math.min(state.index, magnitudes.length - 1);
+  state.at = Math.min(change.index ?? state.at, magnitudes.length - 1);
+  state.index = Math.round(state.at);
   state.seed %= seeds.length;
   if (newSeed) view.z = null;
   if (newStar || !chart) stage();
@@ -261,6 +357,8 @@ async function choose(change) {
     fillTable();
   }
   fillControls();
+  simulate();
+  if (live.on) askLive();
   repaint();
   remember();
 }
@@ -271,7 +369,11 @@ function fromLink(link) {
   if (page.stars.some((star) => keyOf(star) === link.star)) change.key = link.star;
   const entry = page.stars.find((star) => keyOf(star) === (change.key ?? state.key)) ?? page.stars[0];
   const at = (list, value) => list.findIndex((v) => Math.abs(v - Number(value)) < 1e-6);
-  if (at(entry.magnitudes, link.mag) >= 0) change.index = at(entry.magnitudes, link.mag);
+  const place = placeOf(Number(link.mag), entry.magnitudes);
+  if (link.mag && place !== null) {
+    change.at = live.on ? place : Math.round(place);
+    live.wanted = place; // for when the network is here
+  }
   if (at(entry.seeds, link.seed) >= 0) change.seed = at(entry.seeds, link.seed);
   if (link.fit) change.fit = link.fit === "1";
   if (link.lines) change.lines = link.lines !== "0";
@@ -279,7 +381,7 @@ function fromLink(link) {
 }
 
 ui.star.addEventListener("change", () => choose({ key: ui.star.value }));
-ui.slider.addEventListener("input", () => choose({ index: Number(ui.slider.value) }));
+ui.slider.addEventListener("input", () => choose({ at: Number(ui.slider.value) }));
 ui.seed.addEventListener("click", async () => {
   await choose({ seed: (state.seed + 1) % view.star.ladder.seeds.length });
   paint();
@@ -289,5 +391,6 @@ ui.fit.addEventListener("change", () => choose({ fit: ui.fit.checked }));
 ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
 permalink.onChange((link) => choose(fromLink(link)));
 
-state.index = page.default_index;
+state.at = state.index = page.default_index;
 await choose({ key: state.key, ...fromLink(permalink.read()) });
+prepareLive();

@@ -161,7 +161,8 @@ function networkOf(name) {
 /** A spectrum on the network's own pixels without gaps, as the explorer draws it. */
 async function infer({ name, flux }) {
   const network = networkOf(name);
-  return ask(network, normalise(flux, network.limits), new Uint8Array(flux.length).fill(1));
+  const { logg, sigma, half95, ms } = await ask(network, normalise(flux, network.limits), new Uint8Array(flux.length).fill(1));
+  return { logg, sigma, half95, ms }; // a slider wants no more
 }
 
 /** What a file holds; it stays here until the next. */
