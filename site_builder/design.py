@@ -32,6 +32,7 @@ LIGHT: dict[str, str] = {
     "svr": "#4f6b14",
     "cnn": "#75469a",
     "template": "#5f5343",
+    "other": "#2f6b3a",
     "mean": "#77726a",
     "bayes": "#1c1a17",
     "crlb": "#56646f",
@@ -67,6 +68,7 @@ DARK: dict[str, str] = {
     "svr": "#aed06a",
     "cnn": "#c99ce8",
     "template": "#c4b19a",
+    "other": "#8fd694",
     "mean": "#a09b91",
     "bayes": "#ece8df",
     "crlb": "#9fb0bf",
@@ -132,7 +134,7 @@ FAMILIES: dict[str, SeriesStyle] = {
     "ridge": SeriesStyle("ridge", "D", "diamond", (6, 2, 1, 2), "dashdot"),
     "svr": SeriesStyle("svr", "h", "hexagon", (4, 1), "dash"),
     "template": SeriesStyle("template", "X", "x", (9, 3), "longdash"),
-    "other": SeriesStyle("specvit", "*", "star", (3, 1), "dot"),
+    "other": SeriesStyle("other", "*", "star", (3, 1), "dot"),
     "mean": SeriesStyle("mean", "_", "line-ew-open", (1, 3), "dot"),
 }
 

@@ -87,7 +87,7 @@ class Worth:
     @property
     def patch(self) -> int:
         """Pixels of the network's patches."""
-        return self.run.run.vit.patch_size
+        return self.run.run.shape.patch_size
 
     @property
     def fine(self) -> int | None:
@@ -182,7 +182,7 @@ class Worth:
         of tests over how many are at least as good.
         """
         size = self.patch if kind == "attention" or self.fine is None else self.fine
-        floor, n = size / self.run.run.vit.n_pixels, len(self.tests(kind))
+        floor, n = size / self.run.run.shape.n_pixels, len(self.tests(kind))
         needed = int(-(-floor * n // self.file.level))
         return needed if needed <= n else None
 
@@ -190,7 +190,7 @@ class Worth:
 def worth_of(run: RunResults) -> Worth | None:
     """What attention of a run is worth, where that was measured on the patches that it has."""
     file = run.faithfulness
-    if file is None or not any(a.size == run.run.vit.patch_size for a in file.areas):
+    if file is None or not any(a.size == run.run.shape.patch_size for a in file.areas):
         return None
     return Worth(run, file)
 

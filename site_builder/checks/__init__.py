@@ -27,7 +27,7 @@ from site_builder.checks.limits import (
     check_limit_sets,
     check_self_checks,
 )
-from site_builder.checks.metrics import check_attention, check_metrics, check_rows
+from site_builder.checks.metrics import check_attention, check_bins, check_metrics, check_rows
 from site_builder.checks.studies import check_ablations, check_history, check_pit, check_scaling, check_stress
 from site_builder.checks.transfer import (
     check_spectra,
@@ -48,6 +48,7 @@ CHECKS: tuple[Callable[[Results], None], ...] = (
     check_sets,
     check_rows,
     check_metrics,
+    check_bins,
     check_attention,
     check_examples,
     check_history,

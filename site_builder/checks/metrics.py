@@ -33,6 +33,16 @@ def check_rows(results: Results) -> None:
                 refuse(results, path, "rows", f"holds no row for {model} on all stars (slice and label 'all')")
 
 
+def check_bins(results: Results) -> None:
+    """The synthetic sets of a run have bins of magnitude or SNR, which curves are drawn of."""
+    for run in results.runs.values():
+        for info in run.sets("synthetic"):
+            if not any(run.rows(info.name, s, run.specvit.name) for s in ("magnitude", "snr")):
+                problem = f"holds no bin of magnitude or snr for {run.specvit.name}, which curves are drawn of"
+                path = run.file(f"metrics.{info.name}.json")
+                refuse(results, path, "rows", problem, "give the set more stars or wider bins")
+
+
 def check_metrics(results: Results) -> None:
     """Every metric, count, median SNR and coverage follows from the predictions."""
     for run, name, path in metric_files(results):
