@@ -72,6 +72,8 @@ def measure() -> Section:
         "Milliseconds of the page's main thread from a slider's event to the end of the frame that shows it, Chromium; "
         "a frame at 60 Hz has 16 ms.",
         ["page", "median", "95th percentile"],
+        note="With the network answering, the time is that of two frames where the answer comes after the first: the "
+        "spectrum's, and the answer's.",
     )
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         site = build_site(ROOT / "results", Path(folder) / "site")

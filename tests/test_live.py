@@ -20,7 +20,11 @@ from model.surveys import lamost, pack
 from model.surveys.formats import read_rows
 from model.surveys.tables import TableSpectrum
 from site_builder.contract import BadInput
-from site_builder.pages import snr, try_it
+from site_builder.pages import PAGES, index, snr, try_it
+from site_builder.publish import Site, write_site
+from site_builder.render import render_page
+from site_builder.results import Results
+from site_builder.site_files import publish_results
 from tests.site_fixture import build_site, serve
 from tests.survey_files import write_desi_coadd
 from tests.survey_files_more import write_apstar, write_lamost, write_sdss
@@ -484,14 +488,14 @@ def test_the_explorer_answers_live_once_asked(browser: Any, address: str) -> Non
       slider.value = place;
       slider.dispatchEvent(new Event('input', { bubbles: true }));
     }"""
-    index = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).default_index")
-    page.evaluate(slide, index)
+    middle = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).default_index")
+    page.evaluate(slide, middle)
     page.wait_for_timeout(400)
     here = page.inner_text("#snr-out-logg")
     ladder = json.loads((RESULTS / first_star(page)).read_text())["ladder"]
     said = [float(v) for v in here.split(" \u00b1 ")]
-    assert said == pytest.approx([ladder["logg"][0][index], ladder["sigma"][0][index]], abs=LIMIT)
-    for place in (index + 0.1 * k for k in range(30)):
+    assert said == pytest.approx([ladder["logg"][0][middle], ladder["sigma"][0][middle]], abs=LIMIT)
+    for place in (middle + 0.1 * k for k in range(30)):
         page.evaluate(slide, place)
     page.wait_for_timeout(400)
     assert page.inner_text("#snr-out-logg") not in (exported, here)
@@ -503,6 +507,37 @@ def test_the_explorer_answers_live_once_asked(browser: Any, address: str) -> Non
     page.wait_for_selector("#snr-live:not(:empty)", timeout=60_000)
     assert bad == []
     context.close()
+
+
+def test_home_answers_live_once_asked(browser: Any, tmp_path: Path) -> None:
+    """Exported answers first; the network's own, between their magnitudes, once it is loaded."""
+    loaded, site = Results.load(RESULTS), Site()
+    publish_results(loaded, site)
+    context = index.context(loaded, site) | {"json_ld": None}
+    site.make_all()
+    site.publish("index.html", render_page(index.PAGE, PAGES, loaded, site, context))
+    write_site(tmp_path / "SpecViT", site.files)
+    with serve(tmp_path) as url:
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        bad: list[str] = []
+        page.on("pageerror", lambda e: bad.append(str(e)))
+        page.goto(url + "SpecViT/index.html")
+        page.wait_for_selector("#home-spectrum canvas")
+        exported = page.inner_text("#home-logg")
+        page.locator("#home-loader button").click()
+        page.wait_for_selector("#home-live:not([hidden])", timeout=60_000)
+        page.wait_for_timeout(300)
+        assert page.inner_text("#home-logg") == exported
+        page.locator("#home-magnitude").focus()
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(300)
+        star = json.loads((RESULTS / context["fading"]["star"].path).read_text())["ladder"]
+        step = star["magnitudes"][1] - star["magnitudes"][0]
+        magnitude = star["magnitudes"][context["fading"]["index"]] + 0.1 * step
+        assert float(page.inner_text("#home-magnitude-out")) == pytest.approx(magnitude, abs=0.006)
+        assert "plus or minus" in str(page.get_attribute("#home-magnitude", "aria-valuetext"))
+        assert bad == []
+        page.close()
 
 
 def first_star(page: Any) -> str:

@@ -5,14 +5,15 @@ from typing import Any
 
 from markupsafe import Markup
 
-from site_builder import findings, limits, tables
+from site_builder import findings, limits, live, tables
 from site_builder.contract.schema import ExampleFile
 from site_builder.figures import plate, series, spectra
 from site_builder.markup import concat, line_names, wave_ticks
+from site_builder.pages import snr
 from site_builder.pages.base import Page
 from site_builder.pages.shared import brightness_figure
 from site_builder.publish import Site
-from site_builder.results import Quantity, Results, RunResults
+from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
 from site_builder.transfer_findings import told
 from site_builder.transfers import covered_surveys
 
@@ -22,6 +23,9 @@ PAGE = Page(
     title="SpecViT: reading a star's surface gravity from its deep-red spectrum",
     description="A Vision Transformer that reads log g from faint stellar spectra, measured against simpler models.",
     template="pages/index.html.j2",
+    scripts=("js/home.js",),
+    classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
+    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css", "css/live.css"),
 )
 
 WAYS = (
@@ -80,6 +84,28 @@ def plate_rows(results: Results, site: Site, count: int = 7) -> tuple[list[Plate
     return rows, (line_names(lo, hi, spectra.line_groups(lo, hi)), wave_ticks(lo, hi))
 
 
+def fading(results: Results, site: Site) -> dict[str, Any] | None:
+    """The star that a slider makes fainter: the explorer's first; None where there is none."""
+    star = next(iter(snr.candidates(results)), None)
+    if star is None:
+        return None
+    ladder = snr.ladder_of(star)
+    index = len(ladder.magnitudes) // 2
+    return {
+        "star": star,
+        "index": index,
+        "steps": len(ladder.magnitudes),
+        "some": range(0, len(ladder.magnitudes), max(1, (len(ladder.magnitudes) - 1) // 6)),
+        "figure": snr.spectrum_figure(site, star, ladder.magnitudes[index]),
+        "browser": {
+            "star": star.url,
+            "instrument": PUBLISHED_BELOW + star.instrument_path,
+            "network": star.instrument.name,
+            "live": live.browser_data(results, site, star.instrument.name),
+        },
+    }
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     run = results.main
@@ -117,4 +143,5 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "bin_names": limits.names,
         "limits_path": run.file(f"limits.{curve.name}.json"),
         "curve_own": run.row(curve.name, run.specvit.name),
+        "fading": fading(results, site),
     }

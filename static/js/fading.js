@@ -1,0 +1,113 @@
+/**
+ * Home: one synthetic star that a slider makes fainter, with the network's answer.
+ *
+ * Exported answers serve until the reader has loaded the network; then it answers here, at any magnitude.
+ */
+
+import { Chart } from "./chart.js";
+import { embedded, loadJson, wavelengths } from "./data.js";
+import { byId, say } from "./dom.js";
+import { angstrom, fixed } from "./format.js";
+import { loader } from "./live/loader.js";
+import { LiveModel, Overtaken } from "./live/model.js";
+import { addNoise, normals, sigmaFlux, snr } from "./noise.js";
+import { color, tint } from "./palette.js";
+import { eachFrame, stageHost } from "./stage.js";
+
+const page = embedded("home-data");
+const model = page.live && new LiveModel(page.live);
+const ui = Object.fromEntries(["magnitude", "magnitude-out", "snr", "logg", "error", "live"].map((k) => [k, byId(`home-${k}`)]));
+const state = { at: Number(ui.magnitude.value), live: false };
+
+const [star, instrument] = await Promise.all([loadJson(page.star), loadJson(page.instrument)]).catch((error) => {
+  say(ui.error, error.message);
+  throw error;
+});
+const { magnitudes, seeds, logg, sigma: errors } = star.ladder;
+const wave = wavelengths(star.wave);
+const flux = Float64Array.from(star.flux);
+const z = normals(seeds[0], flux.length);
+const [sigma, noisy] = [new Float64Array(flux.length), new Float64Array(flux.length)];
+const range = wideEnough();
+
+/** Room for the noise at the middle of the magnitudes. */
+function wideEnough() {
+  sigmaFlux(instrument, flux, magnitudes[magnitudes.length >> 1], sigma);
+  const half = sigma.slice().sort()[sigma.length >> 1];
+  return [Math.min(...flux) - 4 * half, Math.max(...flux) + 4 * half];
+}
+
+function simulate() {
+  const low = Math.floor(state.at);
+  const high = Math.min(low + 1, magnitudes.length - 1);
+  state.magnitude = magnitudes[low] + (state.at - low) * (magnitudes[high] - magnitudes[low]);
+  sigmaFlux(instrument, flux, state.magnitude, sigma);
+  addNoise(flux, sigma, z, noisy);
+}
+
+const chart = new Chart(
+  stageHost("home-spectrum"),
+  {
+    label: `Noisy and noise-free spectrum of ${star.title}`,
+    height: 260,
+    tools: false,
+    xLabel: "vacuum wavelength (\u00c5)",
+    yLabel: "flux / median",
+    series: [
+      { stroke: () => tint("flux-noisy", 0.7), width: 0.8 },
+      { stroke: () => color("specvit"), width: 1.4 },
+    ],
+    yRange: () => range,
+    describe: (i) => `${angstrom(wave[i])}: flux ${fixed(noisy[i], 3)}, without noise ${fixed(flux[i], 3)}`,
+  },
+  [wave, noisy, flux],
+);
+
+function paint() {
+  chart.setData([wave, noisy, flux]);
+  ui["magnitude-out"].textContent = fixed(state.magnitude, 2);
+  ui.snr.textContent = fixed(snr(flux, sigma), 1);
+  if (!state.live) write(logg[0][state.at], errors[0][state.at]);
+}
+
+function write(value, error) {
+  ui.logg.textContent = `${fixed(value, 2)} \u00b1 ${fixed(error, 2)}`;
+  ui.magnitude.setAttribute("aria-valuetext", `magnitude ${fixed(state.magnitude, 2)}, log g ${fixed(value, 2)} plus or minus ${fixed(error, 2)}`);
+}
+
+/** Ask the network here; an answer to an earlier magnitude is dropped. */
+async function ask() {
+  const { at } = state;
+  try {
+    const answer = await model.infer(page.network, noisy.slice());
+    if (at === state.at) window.requestAnimationFrame(() => at === state.at && write(answer.logg, answer.sigma));
+  } catch (error) {
+    if (!(error instanceof Overtaken)) say(ui.error, error.message);
+  }
+}
+
+const repaint = eachFrame(paint);
+
+function update() {
+  state.at = Number(ui.magnitude.value);
+  simulate();
+  if (state.live) ask();
+  repaint();
+}
+
+ui.magnitude.addEventListener("input", update);
+update();
+
+if (model) {
+  const { begin } = loader(byId("home-loader"), model, {
+    label: "Let the network answer here",
+    ready: () => {
+      state.live = true;
+      ui.magnitude.step = 0.1;
+      ui.live.hidden = false;
+      update();
+    },
+  });
+  const ifKept = async () => model.state === "idle" && (await model.kept()) && begin(true);
+  ui.magnitude.addEventListener("input", ifKept, { once: true });
+}

@@ -1,0 +1,3 @@
+/** Home: the star that a slider makes fainter, where the results have one. */
+
+if (document.getElementById("home-data")) await import("./fading.js");
