@@ -209,5 +209,6 @@ def paths_by_run(stars: list[Star]) -> dict[str, list[str]]:
     out: dict[str, list[str]] = {}
     for star in stars:
         files = [star.path] + ([star.attention_path] if star.attention is not None else [])
+        files += [star.attribution_path] if star.file.id in star.run.attribution else []
         out.setdefault(star.run.name, []).extend(files)
     return out

@@ -58,11 +58,11 @@ def draw_measures(site: Site, view: AttentionView, file: AttributionFile) -> Fig
             edges = [wavelength_at(axis, size * i - 0.5) for i in range(len(values) + 1)]
             ax.stairs(values, edges, fill=True, facecolor=paint(TOKENS[measure]), alpha=0.7)
             ax.axhline(1, color=paint("ink"), lw=0.8, ls=(0, (5, 4)))
-            ax.set_ylim(0, max(values) * 1.25)
+            ax.set_ylim(0, max(values) * 1.6)  # room for the name
             ax.yaxis.set_major_locator(_two_ticks())
             name = _(SHORT[measure])
             words = name if size == view.patch_size else _("{measure}, {n} px", measure=name, n=size)
-            ax.annotate(words, (0.008, 0.9), xycoords="axes fraction", va="top", color=paint("ink"),
+            ax.annotate(words, (0.008, 0.97), xycoords="axes fraction", va="top", color=paint("ink"),
                         fontsize=12)  # fmt: skip
         for ax in axes:
             ax.grid(False)
