@@ -224,7 +224,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator, net
     one = loaded.main
     batch = fixed_set(simulator, 60, "test", (20.5, 22.5))
     table = one.predictions["test"]
-    answers = dict(table.predicted) | {one.specvit.name: predict(net, batch.flux)[0].double().numpy().round(6).tolist()}
+    answers = dict(table.predicted) | {one.specvit.name: predict(net, batch.flux)[0].double().numpy().round(6)}
     tools = (Compressed(simulator, sobol_labels(simulator, 512, 0)), Abundances(simulator))
     star = synthetic_stars(simulator, net, 1, 1, one.run.provenance, tools)[0]
     shape = one.run.vit.model_copy(update={"width": 24, "heads": 2})
@@ -232,7 +232,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory, simulator: Simulator, net
     for path, file in {
         "run.json": one.run.model_copy(update={"vit": shape}),
         "predictions.test.json": table.model_copy(
-            update={"predicted": answers, "logg": batch.labels[:, 1].double().numpy().round(6).tolist()}
+            update={"predicted": answers, "logg": batch.labels[:, 1].double().numpy().round(6)}
         ),
         "examples/red-giant.json": star.example,
         "attention/red-giant.json": star.attention,

@@ -362,7 +362,7 @@ def test_a_file_in_the_wrong_place(results_dir: Path, tmp_path: Path) -> None:
 
 def test_every_check_is_run_and_says_what_it_checks() -> None:
     named = {name for name in vars(checks) if name.startswith("check_")}
-    assert {check.__name__ for check in checks.CHECKS} == named
+    assert {check.__name__ for check in checks.CHECKS} | {"check_undrawn"} == named  # which runs some of them again
     assert all(check.__doc__ for check in checks.CHECKS)
 
 
