@@ -1,33 +1,55 @@
-"""``python -m site_builder schema`` (JSON Schema of the contract) and ``translate`` (texts into the catalogues)."""
+"""Commands of the builder beside ``build.py``; ``python -m site_builder --help`` lists them."""
 
 import argparse
 import sys
+from pathlib import Path
 
 from site_builder.contract import BadInput
-from site_builder.schemas import write_schemas
+
+COMMANDS = {
+    "schema": "write schema/*.schema.json from the contract",
+    "docs": "write docs/results.md from the contract",
+    "translate": "bring site_builder/locale/ up to date",
+    "new": "begin a site of your own in a new folder",
+}
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
     parser = argparse.ArgumentParser(prog="python -m site_builder", description=__doc__)
-    parser.add_argument(
-        "command",
-        choices=["schema", "translate"],
-        help="schema: write schema/*.schema.json from the contract; translate: bring site_builder/locale/ up to date",
-    )
+    words = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
+    parser.add_argument("command", choices=list(COMMANDS), help=words)
+    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="folder that 'new' makes")
     args = parser.parse_args(argv)
+    if (args.command == "new") != (args.folder is not None):
+        parser.error("'new' takes a folder, and nothing else does")
     try:
-        if args.command == "translate":
-            from site_builder.translate import write_catalogues
-
-            print("\n".join(write_catalogues()))
-            return 0
-        for path in write_schemas():
-            print(path.relative_to(path.parent.parent))
+        print("\n".join(_run(args.command, args.folder)))
     except BadInput as error:
         print(f"site_builder: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def _run(command: str, folder: Path) -> list[str]:
+    """Do what a command says, and return what to print."""
+    if command == "translate":
+        from site_builder.translate import write_catalogues
+
+        return write_catalogues()
+    if command == "new":
+        from site_builder.new import begin
+
+        return [str(path) for path in begin(folder)]
+    if command == "docs":
+        from site_builder.results_docs import write_docs
+
+        paths = [write_docs()]
+    else:
+        from site_builder.schemas import write_schemas
+
+        paths = write_schemas()
+    return [str(path.relative_to(path.parent.parent)) for path in paths]
 
 
 if __name__ == "__main__":

@@ -1,9 +1,10 @@
 """How to cite, from CITATION.cff, and what changed, from CHANGELOG.md: one source each."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from site_builder.config import SiteConfig
 from site_builder.publish import ROOT
 
 
@@ -16,6 +17,7 @@ class Citation:
     date: str
     author: str
     url: str | None
+    key: str = "specvit"
 
     @property
     def bibtex(self) -> str:
@@ -29,7 +31,7 @@ class Citation:
         if self.url:
             fields["url"] = self.url
         body = ",\n".join(f"  {name} = {{{value}}}" for name, value in fields.items())
-        return f"@software{{specvit,\n{body}\n}}"
+        return f"@software{{{self.key},\n{body}\n}}"
 
 
 def read_citation(path: Path = ROOT / "CITATION.cff") -> Citation:
@@ -47,6 +49,17 @@ def read_citation(path: Path = ROOT / "CITATION.cff") -> Citation:
         author=field("name") or "The SpecViT maintainers",
         url=field("repository-code") or field("url"),
     )
+
+
+def cite(config: SiteConfig) -> Citation:
+    """How to cite a site: its own configuration first, then CITATION.cff."""
+    given = config.citation
+    own = {
+        name: value for name in ("title", "author", "version", "date", "url", "key") if (value := getattr(given, name))
+    }
+    if "author" not in own and config.authors:
+        own["author"] = " and ".join(config.authors)
+    return replace(read_citation(), **own)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 import argparse
 import http.server
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
 from site_builder.cache import Cache, default_folder
+from site_builder.config import Own
 from site_builder.contract import BadInput
 from site_builder.contract.io import read_bytes
 from site_builder.jobs import MANY, beside, workers
@@ -19,11 +20,16 @@ def parser() -> argparse.ArgumentParser:
     """The command line."""
     p = argparse.ArgumentParser(prog="build.py", description="Build the SpecViT results site.")
     p.add_argument(
-        "--results", type=Path, default=ROOT / "results", metavar="DIR", help="exported results (default: results/)"
+        "--config", type=Path, metavar="FILE", help="site.toml with name, links, colours and folders of the site"
     )
     p.add_argument(
-        "--out", type=Path, default=Path("public"), metavar="DIR", help="folder of the site (default: public)"
+        "--results",
+        type=Path,
+        action="append",
+        metavar="DIR",
+        help="exported results (default: results/); give it again to show the runs of several folders on one site",
     )
+    p.add_argument("--out", type=Path, metavar="DIR", help="folder of the site (default: public)")
     p.add_argument(
         "--base-url", metavar="URL", help="address of the site: adds canonical links, sitemap, social card links"
     )
@@ -58,27 +64,33 @@ def check_base_url(url: str | None) -> None:
 
 
 def build(
-    results_dir: Path, base_url: str | None = None, cache_folder: Path | None = None, processes: int = 1
+    results_dir: Path | Sequence[Path],
+    base_url: str | None = None,
+    cache_folder: Path | None = None,
+    processes: int = 1,
+    own: Own | None = None,
 ) -> Mapping[str, bytes]:
     """Every file of the site, by path.
 
     Args:
-        results_dir: folder of the results.
+        results_dir: folder of the results, or several whose runs are shown together.
         base_url: address of the site, if it is known.
         cache_folder: where drawings are kept from one build to the next; None keeps none.
         processes: how many draw.
+        own: name, links and colours of the site.
 
     Raises:
         BadInput: the results are missing, not valid or not consistent.
     """
     from site_builder import checks, site_files
 
-    results = Results.load(results_dir)
+    folders = [results_dir] if isinstance(results_dir, Path) else list(results_dir)
+    results = Results.load(*folders)
     apart = processes > 1 and len(results.undrawn) > MANY
     checked = beside(lambda: checks.check_undrawn(results)) if apart else lambda: None
     checks.run_all(results, undrawn=not apart)
-    cache = Cache(cache_folder, read_bytes(results_dir / "index.json"))
-    site = Site(base_url, cache=cache, processes=processes)
+    cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
+    site = Site(base_url, cache=cache, processes=processes, own=own)
     site_files.render_all(results, site)
     checked()
     return site.files
@@ -104,19 +116,24 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command; 0 when done, 2 with one sentence on standard error for bad input."""
     args = parser().parse_args(argv)
     try:
-        check_base_url(args.base_url)
+        own = Own.read(args.config) if args.config else Own()
+        config = own.config
+        results = args.results or [own.folder(name) for name in config.results] or [ROOT / "results"]
+        out = args.out or (own.folder(config.out) if config.out else Path("public"))
+        base_url = args.base_url or config.base_url
+        check_base_url(base_url)
         if not args.check:
-            check_out(args.out)
+            check_out(out)
         folder = None if args.no_cache or args.check else default_folder()
-        files = build(args.results, args.base_url, folder, workers())
+        files = build(results, base_url, folder, workers(), own)
         pages = sum(path.endswith(".html") for path in files)
         if args.check:
-            print(f"{args.results} is valid and consistent; {pages} pages render. Nothing was written.")
+            print(f"{', '.join(map(str, results))} is valid and consistent; {pages} pages render. Nothing was written.")
             return 0
-        size = write_site(args.out, files)
-        print(f"{pages} pages in {args.out}/ ({size / 1e6:.1f} MB)", flush=True)
+        size = write_site(out, files)
+        print(f"{pages} pages in {out}/ ({size / 1e6:.1f} MB)", flush=True)
         if args.serve:
-            serve(args.out, args.port)
+            serve(out, args.port)
     except BadInput as error:
         print(f"build.py: {error}", file=sys.stderr)
         return 2

@@ -15,6 +15,7 @@ from typing import Any
 
 from site_builder import design
 from site_builder.cache import Cache
+from site_builder.config import Own
 from site_builder.contract import BadInput
 from site_builder.contract.folders import replacing_folder
 from site_builder.contract.io import read_bytes
@@ -91,10 +92,20 @@ class Site:
     """
 
     def __init__(
-        self, base_url: str | None = None, static: Path = STATIC, cache: Cache | None = None, processes: int = 1
+        self,
+        base_url: str | None = None,
+        static: Path = STATIC,
+        cache: Cache | None = None,
+        processes: int = 1,
+        own: Own | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/") + "/" if base_url else None
+        self.own = own or Own()
         self.assets = load_assets(static)
+        self.assets["css/site.css"] += self.own.css().encode()
+        if self.own.logo is not None:
+            kind, content = self.own.logo
+            self.assets[f"logo.{kind}"] = content
         self.assets_folder = f"assets/{_digest(self.assets)}"
         self.cache = cache or Cache(None)
         self.processes = processes

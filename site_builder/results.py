@@ -6,7 +6,7 @@ what its source mark points at cannot differ.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from site_builder.contract import BadInput
 from site_builder.contract.attribution import AttributionFile, FaithfulnessFile
-from site_builder.contract.io import read_file, read_index
+from site_builder.contract.io import dumps, read_bytes, read_file, read_index
 from site_builder.contract.schema import (
     AblationsFile,
     AttentionFile,
@@ -197,9 +197,15 @@ class Results:
     """A results folder, read and validated; ``main`` is the run that headline numbers come from."""
 
     def __init__(
-        self, root: Path, index: Index, files: dict[str, ContractFile], undrawn: Sequence[IndexEntry] = ()
+        self,
+        root: Path,
+        index: Index,
+        files: dict[str, ContractFile],
+        undrawn: Sequence[IndexEntry] = (),
+        places: Mapping[str, Path] | None = None,
     ) -> None:
         self.root = root
+        self.places = places or {}  # folder of the files that lie in another one than ``root``
         self.index = index
         self.files = files
         self.undrawn = undrawn  # files of stars that no page draws: published and checked, but not held in memory
@@ -213,20 +219,46 @@ class Results:
         self.spectra = {f.id: f for f in files.values() if isinstance(f, SpectrumFile)}
 
     @classmethod
-    def load(cls, root: Path) -> "Results":
-        """Read and validate a results folder, but for the stars that no page draws (``check_undrawn`` does those).
+    def load(cls, root: Path, *more: Path) -> "Results":
+        """Read and validate results folders, but for the stars that no page draws (``check_undrawn`` does those).
+
+        Args:
+            root: the folder whose main run the headline numbers come from.
+            more: folders whose runs are shown beside it.
 
         Raises:
-            BadInput: one sentence that names file, field and mend.
+            BadInput: one sentence that names file, field and mend; or two folders hold different things of one name.
         """
-        index = read_index(root)
-        entries = sorted(index.files, key=lambda e: e.path)
-        for one, other in pairwise(entries):
-            if one.path == other.path:
-                raise BadInput(f"{root / 'index.json'}: field files lists {one.path} twice; list each file once.")
+        indices = [_index(folder) for folder in (root, *more)]
+        places: dict[str, Path] = {}
+        known: dict[str, IndexEntry] = {}
+        for folder, index in zip((root, *more), indices, strict=True):
+            for entry in index.files:
+                first = known.setdefault(entry.path, entry)
+                if first is entry:
+                    places[entry.path] = folder
+                elif not _alike(places[entry.path], first, folder, entry):
+                    first_path, path = places[entry.path] / entry.path, folder / entry.path
+                    raise BadInput(
+                        f"{path} is another than {first_path}; on one site names of runs, instruments, experiments and "
+                        "spectra must differ, so export one of them by another name."
+                    )
+        entries = sorted(known.values(), key=lambda e: e.path)
         undrawn = _undrawn(entries)
-        files = {e.path: read_file(root, e) for e in entries if e.path not in undrawn}
-        return cls(root, index, files, [e for e in entries if e.path in undrawn])
+        files = {e.path: read_file(places[e.path], e) for e in entries if e.path not in undrawn}
+        index = indices[0] if not more else indices[0].model_copy(update={"files": entries})
+        return cls(root, index, files, [e for e in entries if e.path in undrawn], places if more else {})
+
+    def place(self, path: str) -> Path:
+        """Where a file of the results lies."""
+        return self.places.get(path, self.root) / path
+
+    @property
+    def index_bytes(self) -> bytes:
+        """The table of contents as it is published: that of the folder, or that of all folders together."""
+        if not self.places:
+            return read_bytes(self.root / "index.json")
+        return dumps(self.index.model_dump(mode="json"))
 
     def undrawn_stars(self, at_once: int = 32) -> Iterator["Results"]:
         """The stars that no page draws, some at a time, each time as results that hold nothing else of their kind.
@@ -240,8 +272,12 @@ class Results:
             stars.setdefault(_star(entry.path), []).append(entry)
         groups = list(stars.values())
         for i in range(0, len(groups), at_once):
-            read = {e.path: read_file(self.root, e) for group in groups[i : i + at_once] for e in group}
-            yield Results(self.root, self.index, shared | read)
+            read = {
+                e.path: read_file(self.places.get(e.path, self.root), e)
+                for group in groups[i : i + at_once]
+                for e in group
+            }
+            yield Results(self.root, self.index, shared | read, places=self.places)
 
     def n_stars(self, run: str) -> int:
         """Example stars of a run, drawn or not."""
@@ -331,6 +367,26 @@ class Results:
             for example in run.examples.values():
                 if example.origin == "observed":
                     yield run, example
+
+
+def _index(folder: Path) -> Index:
+    """The table of contents of a folder, which lists each file once."""
+    index = read_index(folder)
+    for one, other in pairwise(sorted(index.files, key=lambda e: e.path)):
+        if one.path == other.path:
+            raise BadInput(f"{folder / 'index.json'}: field files lists {one.path} twice; list each file once.")
+    return index
+
+
+def _alike(folder: Path, entry: IndexEntry, other_folder: Path, other: IndexEntry) -> bool:
+    """Whether two files of one path say the same, wherever they were made."""
+    if entry.sha256 == other.sha256:
+        return True
+    if entry.kind != other.kind or entry.kind not in ("instrument", "interpolation"):
+        return False
+    both = (read_file(folder, entry), read_file(other_folder, other))
+    first, second = (file.model_dump(exclude={"provenance", "schema_version"}) for file in both)
+    return first == second
 
 
 def _star(path: str) -> tuple[str, str]:

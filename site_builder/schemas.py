@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from site_builder.contract.io import write_atomic
 from site_builder.contract.schema import FILE_KINDS, SCHEMA_VERSION, Index
+from site_builder.contract.words import known
 
 FOLDER = Path(__file__).resolve().parent.parent / "schema"
 
@@ -17,6 +18,10 @@ def schema_files() -> dict[str, bytes]:
     files = {}
     for kind, cls in sorted(kinds.items()):
         schema = cls.model_json_schema()
+        for name, part in {cls.__name__: schema, **schema.get("$defs", {})}.items():
+            for field, described in part.get("properties", {}).items():
+                if "description" not in described and (words := known(name, field)):
+                    described["description"] = words
         head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "version": SCHEMA_VERSION}
         files[f"{kind}.schema.json"] = json.dumps(head | schema, indent=1, ensure_ascii=False).encode() + b"\n"
     return files

@@ -5,8 +5,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from site_builder import i18n
-from site_builder.citation import read_citation
-from site_builder.contract.io import read_bytes
+from site_builder.citation import cite
 from site_builder.figures import plate
 from site_builder.pages import Page, shown
 from site_builder.publish import Site
@@ -42,13 +41,13 @@ def render_pages(results: Results, site: Site) -> None:
 
 def publish_results(results: Results, site: Site) -> None:
     """Every contract file and what is attached to it, unchanged, below ``data/results/``."""
-    site.publish(PUBLISHED_BELOW + "index.json", read_bytes(results.root / "index.json"))
+    site.publish(PUBLISHED_BELOW + "index.json", results.index_bytes)
     for entry in results.index.files:
-        site.publish_copy(PUBLISHED_BELOW + entry.path, results.root / entry.path, entry.sha256)
+        site.publish_copy(PUBLISHED_BELOW + entry.path, results.place(entry.path), entry.sha256)
     for path, file in results.files.items():
         for name, sha256 in file.attachments.items():
-            beside = path.rpartition("/")[0] + "/" + name
-            site.publish_copy(PUBLISHED_BELOW + beside, results.root / beside, sha256)
+            beside = results.place(path).parent / name
+            site.publish_copy(f"{PUBLISHED_BELOW}{path.rpartition('/')[0]}/{name}", beside, sha256)
 
 
 def publish_for_crawlers(results: Results, site: Site) -> None:
@@ -63,7 +62,8 @@ def publish_for_crawlers(results: Results, site: Site) -> None:
     site.publish("robots.txt", f"User-agent: *\nAllow: /\nSitemap: {site.base_url}sitemap.xml\n".encode())
     stars = [star for _, star in results.observed_examples()]
     stars = stars or [star for run in results.runs.values() for star in run.examples.values()]
-    site.later("card", lambda: card(plate.choose(stars, 4)), lambda content: site.publish("card.png", content))
+    key = f"card {site.own.key()}"
+    site.later(key, lambda: card(plate.choose(stars, 4), site.own), lambda content: site.publish("card.png", content))
 
 
 def _sitemap_entry(site: Site, page: Page, language: i18n.Language) -> str:
@@ -79,7 +79,7 @@ def _sitemap_entry(site: Site, page: Page, language: i18n.Language) -> str:
 
 def json_ld(results: Results, site: Site) -> dict[str, Any]:
     """The site as schema.org describes data sets and software; no results in it."""
-    citation = read_citation()
+    citation = cite(site.own.config)
     creator = {"@type": "Organization", "name": citation.author}
     newest = max(file.provenance.created for file in results.files.values())
     distribution = [

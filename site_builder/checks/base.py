@@ -20,7 +20,7 @@ def refuse(results: Results, path: str, field: str, problem: str, mend: str = EX
     Raises:
         BadInput: always.
     """
-    raise BadInput(f"{results.root / path}: field {field} {problem}; {mend}.")
+    raise BadInput(f"{results.place(path)}: field {field} {problem}; {mend}.")
 
 
 def hold(

@@ -74,7 +74,8 @@ def write_index(root: Path, index: Index) -> None:
     write_atomic(root / "index.json", dumps(index.model_dump(mode="json")))
 
 
-def _sentence(error: ValidationError) -> str:
+def sentence(error: ValidationError) -> str:
+    """The first thing that is wrong, with its field, and how many more there are."""
     first = error.errors(include_url=False)[0]
     field = ".".join(str(p) for p in first["loc"]) or "(whole file)"
     message = first["msg"].removeprefix("Value error, ")
@@ -105,15 +106,15 @@ def _parse(path: Path, raw: bytes, kind: type[T]) -> T:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        raise BadInput(f"{path}: {_sentence(error)}; correct the exporter and export it again.") from None
+        raise BadInput(f"{path}: {sentence(error)}; correct the exporter and export it again.") from None
 
 
-def read_bytes(path: Path) -> bytes:
-    """Content of ``path``; one sentence if it cannot be read."""
+def read_bytes(path: Path, mend: str = "export it with python -m model export") -> bytes:
+    """Content of ``path``; one sentence, with what to do, if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
-        raise BadInput(f"{path} cannot be read ({error.strerror}); export it with python -m model export.") from None
+        raise BadInput(f"{path} cannot be read ({error.strerror}); {mend}.") from None
 
 
 def read_index(root: Path) -> Index:

@@ -5,15 +5,19 @@ from typing import Any
 
 import numpy as np
 
+from site_builder.config import Own
 from site_builder.contract.schema import ExampleFile
 from site_builder.figures import plate
 from site_builder.lines import load
 
+HEADLINE = "Reading a star’s surface gravity from its deep-red light"
 
-def card(stars: list[ExampleFile]) -> bytes:
+
+def card(stars: list[ExampleFile], own: Own) -> bytes:
     """A PNG with the name, what it is, and strips of the stars' spectra.
 
     Args:
+        own: name and heading of the site.
         stars: ordered by log g; their spectra are drawn as a photographic plate. None leaves the place free.
     """
     import matplotlib
@@ -24,13 +28,17 @@ def card(stars: list[ExampleFile]) -> bytes:
     with matplotlib.rc_context(style):  # type: ignore[arg-type]  # keys are checked by matplotlib
         figure = Figure(figsize=(12, 6.3), dpi=100, facecolor="#0b0708")
         canvas = FigureCanvasAgg(figure)
-        figure.text(0.065, 0.79, "Spec", fontsize=56, ha="left")
-        figure.text(0.065 + 0.161, 0.79, "ViT", fontsize=56, ha="left", color="#ff8370")
+        if own.is_specvit:
+            figure.text(0.065, 0.79, "Spec", fontsize=56, ha="left")
+            figure.text(0.065 + 0.161, 0.79, "ViT", fontsize=56, ha="left", color="#ff8370")
+        else:
+            figure.text(0.065, 0.79, own.config.name[:28], fontsize=56, ha="left", parse_math=False)
         figure.text(
             0.067,
             0.685,
-            "Reading a star’s surface gravity from its deep-red light",
+            (own.config.headline or HEADLINE)[:70],
             fontsize=23,
+            parse_math=False,
             ha="left",
             color="#d9cdc1",
         )

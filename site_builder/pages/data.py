@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from site_builder.citation import read_changes, read_citation
+from site_builder.citation import cite, read_changes
 from site_builder.contract.schema import IndexEntry, Provenance
 from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
@@ -119,7 +119,7 @@ def _records(results: Results) -> list[Record]:
 
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
-    citation = read_citation()
+    citation = cite(site.own.config)
     return {
         "groups": _groups(results),
         "kinds": KINDS,

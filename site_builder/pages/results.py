@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from site_builder import findings, limits, tables
+from site_builder import comparisons, findings, limits, tables
 from site_builder.figures import charts, interactive, interactive_stars, series
 from site_builder.figures import limits as limit_charts
 from site_builder.figures.svg import Draw, FigureSvg, Margins, draw_figure
@@ -101,6 +101,15 @@ def _live(run: RunResults, set_name: str, site: Site) -> dict[str, str]:
     return figures
 
 
+def _compared(site: Site, shared: comparisons.Shared) -> FigureSvg:
+    """The drawing of one set that several runs share."""
+    height, name = 90 + 30 * len(shared.models), f"shared-{shared.runs[0].name}-{shared.info.name}"
+    title = _("R² of several runs on the same spectra")
+    wide, narrow = charts.CLASSES, charts.CLASSES_NARROW
+    margins = ((190, *wide[1:2], 16, wide[3]), (130, *narrow[1:2], 16, narrow[3]))
+    return draw_figure(site, name, title, comparisons.draw(shared), (960, height), (380, height), *margins)
+
+
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     run = results.main
@@ -108,7 +117,9 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     slice_name = series.brightness_slice(run, info.name)
     curve = findings.curve_set(run)
     rival = run.family("mlp")
-    others = [(r, r.sets("synthetic")[0]) for r in results.runs.values() if r is not run and r.sets("synthetic")]
+    compared = comparisons.shared_sets(list(results.runs.values()))
+    beside = [run, *(r for shared in compared if run in shared.runs for r in shared.runs)]
+    others = [(r, r.sets("synthetic")[0]) for r in results.runs.values() if r not in beside and r.sets("synthetic")]
     return results_studies.context(run, info.name, curve.name, site) | {
         "run": run,
         "info": info,
@@ -135,6 +146,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "metrics_path": run.file(f"metrics.{info.name}.json"),
         "predictions_path": run.file(f"predictions.{info.name}.json"),
         "others": others,
+        "comparisons": compared,
+        "comparison_figs": [_compared(site, shared) for shared in compared],
         "plots_setup": plots_setup(site),
         "close": limits.CLOSE,
         "bin_names": limits.names,
