@@ -77,6 +77,9 @@ def numbered(text: str) -> tuple[str, list[str]]:
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
+_FIGURES = "site_builder/figures/"
+
+
 class Catalogue:
     """The texts of one language, read from its ``.po`` files."""
 
@@ -110,6 +113,7 @@ class Catalogue:
         """Texts with ``{fields}`` as patterns, those with the most letters first."""
         # "%{y}" is Plotly's and filled in by the browser, "%(n)s" stands in templates only
         ids = [key for key in self.texts if _FIELD.search(key) and not re.search(r"%\{(?!\{)|%\(", key)]
+        ids = [key for key in ids if any(path.startswith(_FIGURES) for path in self.places[key])]
         ids.sort(key=lambda key: (-len(_FIELD.sub("", key)), key))
         out = []
         for key in ids:

@@ -3,6 +3,7 @@
 Texts of results change their numbers with every run, so their catalogue has ``{0}``, ``{1}`` in their place.
 """
 
+import posixpath
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -77,9 +78,9 @@ def _imports(static: Path, script: str) -> tuple[str, ...]:
     found: dict[str, None] = {script: None}
     for path in (todo := [script]):
         text = (static / path).read_text(encoding="utf-8")
-        for name in re.findall(r'(?:from|import)\s*\(?\s*"\./([\w.-]+\.js)"', text):
-            other = f"{path.rpartition('/')[0]}/{name}"
-            if other not in found:
+        for name in re.findall(r'(?:from|import|new URL\()\s*\(?\s*"(\.\.?/[\w./-]+\.js)"', text):
+            other = posixpath.normpath(posixpath.join(posixpath.dirname(path), name))
+            if other not in found and (static / other).is_file():
                 found[other] = None
                 todo.append(other)
     return tuple(found)

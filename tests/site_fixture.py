@@ -47,5 +47,6 @@ def build_site(results: Path, out: Path, modules: Sequence[PageModule] | None = 
     for module in modules:
         html = render_page(module.PAGE, PAGES, loaded, site, module.context(loaded, site))
         site.publish(module.PAGE.file, html)
+    site.make_all()  # what no template looks at: the inspector
     write_site(out, site.files)
     return out

@@ -5,8 +5,9 @@ from typing import Any
 from site_builder.contract.schema import Ladder, LadderLimits
 from site_builder.design import LIMITS, paint
 from site_builder.figures.svg import Draw
+from site_builder.i18n import N_, _
 
-TITLES = ("SpecViT", "Exact posterior", "Cramér–Rao bound, 3 labels", "Cramér–Rao bound, 5 labels")
+TITLES = ("SpecViT", N_("Exact posterior"), N_("Cramér–Rao bound, 3 labels"), N_("Cramér–Rao bound, 5 labels"))
 WIDTH_95 = 1.96  # standard deviations of SpecViT's wider interval where it states no other
 
 
@@ -43,7 +44,7 @@ def draw(ladder: Ladder, limits: LadderLimits, truth: float, prior: tuple[float,
         lo, hi = prior
         ax.set_xlim(lo - 0.14 * (hi - lo), hi + 0.14 * (hi - lo))
         ax.set_ylim(3.5, -0.75)
-        for y, title in enumerate(TITLES):
+        for y, title in enumerate(_(text) for text in TITLES):
             place = {"xytext": (3, 0)} if narrow else {"xytext": (-12, 0), "ha": "right"}
             ax.annotate(title, (0, y - (0.42 if narrow else 0)), xycoords=("axes fraction", "data"),
                         textcoords="offset points", va="center", color=paint("ink-2"), fontsize=12 if narrow else 13,
@@ -51,6 +52,6 @@ def draw(ladder: Ladder, limits: LadderLimits, truth: float, prior: tuple[float,
         ax.set_yticks([])
         ax.spines["left"].set_visible(False)
         ax.grid(axis="y", visible=False)
-        ax.set_xlabel("log g")
+        ax.set_xlabel(_("log g"))
 
     return on

@@ -7,6 +7,7 @@ import numpy as np
 from site_builder.attention_view import AttentionView
 from site_builder.design import paint
 from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.i18n import _, said
 from site_builder.publish import Site
 
 WIDTH = 720  # CSS pixels
@@ -37,15 +38,15 @@ def draw_heads(site: Site, view: AttentionView) -> FigureSvg:
         image = axes.imshow(picture, cmap="cividis", norm=norm, interpolation="none")
         axes.set_xticks([h * pitch + size / 2 for h in range(view.heads)], [str(h + 1) for h in range(view.heads)])
         axes.set_yticks([k * pitch + size / 2 for k in range(view.layers)], [str(k + 1) for k in range(view.layers)])
-        axes.set_xlabel("head")
-        axes.set_ylabel("layer")
+        axes.set_xlabel(_("head"))
+        axes.set_ylabel(_("layer"))
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=26, label="attention weight")
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=26, label=_("attention weight"))
         bar.outline.set_edgecolor(paint("rule-strong"))
 
-    title = f"Attention maps of every layer and head for {view.star.file.title}"
+    title = _("Attention maps of every layer and head for {star}", star=said(view.star.file.title))
     return draw_figure(site, "attention-heads", title, draw, wide=(WIDTH, height(view)), narrow=(WIDTH, height(view)))
 
 

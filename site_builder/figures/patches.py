@@ -8,6 +8,7 @@ import numpy as np
 from site_builder.attention_view import AttentionView
 from site_builder.design import paint
 from site_builder.figures.svg import FigureSvg, decimate, draw_figure
+from site_builder.i18n import _
 from site_builder.publish import Site
 from site_builder.stars import column, wavelengths
 
@@ -45,13 +46,13 @@ def draw_patches(
         x, y = decimate(wave, flux, 130 if narrow else 380)
         axes.plot(x, y, color=paint("flux"), lw=0.9)
         axes.grid(False)
-        axes.set_ylabel(f"flux / {view.star.instrument.normalisation}")
+        axes.set_ylabel(_("flux / {by}", by=view.star.instrument.normalisation))
         bars.stairs(
             list(values), [*(e[0] for e in edges), edges[-1][1]], fill=True, facecolor=paint("specvit"), alpha=0.6
         )
         bars.axhline(1 / len(edges), color=paint("ink"), lw=1, ls=(0, (5, 4)))
         bars.set_ylabel(label)
-        bars.set_xlabel("vacuum wavelength (Å)")
+        bars.set_xlabel(_("vacuum wavelength (Å)"))
         bars.set_xlim(edges[0][0], edges[-1][1])
         low, high = np.nanpercentile(flux, [0.05, 99.9])
         axes.set_ylim(low - 0.06, high + 0.06)

@@ -8,6 +8,7 @@ from site_builder.contract.attribution import Measure
 from site_builder.figures.heads import draw_heads, height
 from site_builder.figures.measures import draw_deletion, draw_measures
 from site_builder.figures.patches import draw_patches
+from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
 from site_builder.pages.shared import tour_variables
 from site_builder.publish import Site
@@ -19,9 +20,9 @@ SHOWN: tuple[Measure, ...] = ("attention", "rollout", "gradient", "occlusion", "
 
 PAGE = Page(
     slug="attention",
-    nav="Attention",
-    title="Attention: where SpecViT looks · SpecViT",
-    description="Every attention weight of SpecViT for example stars: layers, heads, and every head's map.",
+    nav=N_("Attention"),
+    title=N_("Attention: where SpecViT looks · SpecViT"),
+    description=N_("Every attention weight of SpecViT for example stars: layers, heads, and every head's map."),
     template="pages/attention.html.j2",
     scripts=("js/attention.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
@@ -42,7 +43,10 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     star = stars[0]
     view = AttentionView(star)
     overall = view.by_layer.mean(axis=0).tolist()
-    title = f"Spectrum of {star.file.title}, each patch tinted by its attention averaged over layers and heads"
+    title = _(
+        "Spectrum of {star}, each patch tinted by its attention averaged over layers and heads",
+        star=said(star.file.title),
+    )
     given = star.run.attribution.get(star.file.id)
     return {
         "star": star,
@@ -63,7 +67,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
             }
             for p in range(view.n_patches)
         ],
-        "spectrum": draw_patches(site, "attention-spectrum", title, view, overall, "attention"),
+        "spectrum": draw_patches(site, "attention-spectrum", title, view, overall, _("attention")),
         "heads": draw_heads(site, view),
         "heads_height": height(view),
     }

@@ -8,6 +8,7 @@ from markupsafe import Markup
 from site_builder import findings, limits, live, tables
 from site_builder.contract.schema import ExampleFile
 from site_builder.figures import plate, series, spectra
+from site_builder.i18n import N_
 from site_builder.markup import concat, line_names, wave_ticks
 from site_builder.pages import snr
 from site_builder.pages.base import Page
@@ -19,9 +20,11 @@ from site_builder.transfers import covered_surveys
 
 PAGE = Page(
     slug="index",
-    nav="Home",
-    title="SpecViT: reading a star's surface gravity from its deep-red spectrum",
-    description="A Vision Transformer that reads log g from faint stellar spectra, measured against simpler models.",
+    nav=N_("Home"),
+    title=N_("SpecViT: reading a star's surface gravity from its deep-red spectrum"),
+    description=N_(
+        "A Vision Transformer that reads log g from faint stellar spectra, measured against simpler models."
+    ),
     template="pages/index.html.j2",
     scripts=("js/home.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
@@ -29,15 +32,15 @@ PAGE = Page(
 )
 
 WAYS = (
-    ("snr", "Dim one star and watch its spectrum drown in noise, and the answer widen."),
-    ("tokens", "What the network is given: the spectrum in patches, each with what it weighs."),
-    ("attention", "Which patches attend to which, layer by layer and head by head."),
-    ("results", "Every model on the same spectra: accuracy, calibration, training, cost."),
-    ("transfer", "The network that only ever saw synthetic spectra, shown observed stars."),
-    ("spectra", "An inspector for the example spectra: pan, zoom, name the lines."),
-    ("try", "Read log g from your own spectrum with the published weights."),
-    ("deep-dive", "The architecture drawn, the equations, the recipe, the noise, the limits of it all."),
-    ("data", "Every exported file with schema, hash and download; how to cite; how to publish your own."),
+    ("snr", N_("Dim one star and watch its spectrum drown in noise, and the answer widen.")),
+    ("tokens", N_("What the network is given: the spectrum in patches, each with what it weighs.")),
+    ("attention", N_("Which patches attend to which, layer by layer and head by head.")),
+    ("results", N_("Every model on the same spectra: accuracy, calibration, training, cost.")),
+    ("transfer", N_("The network that only ever saw synthetic spectra, shown observed stars.")),
+    ("spectra", N_("An inspector for the example spectra: pan, zoom, name the lines.")),
+    ("try", N_("Read log g from your own spectrum with the published weights.")),
+    ("deep-dive", N_("The architecture drawn, the equations, the recipe, the noise, the limits of it all.")),
+    ("data", N_("Every exported file with schema, hash and download; how to cite; how to publish your own.")),
 )
 
 

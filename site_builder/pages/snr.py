@@ -10,6 +10,7 @@ from site_builder.contract.schema import Ladder
 from site_builder.design import paint
 from site_builder.figures import answers, series
 from site_builder.figures.svg import FigureSvg, decimate, draw_figure
+from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults, difference
@@ -17,9 +18,9 @@ from site_builder.stars import Star
 
 PAGE = Page(
     slug="snr",
-    nav="SNR",
-    title="SNR explorer: one star, fainter and fainter · SpecViT",
-    description="Make a synthetic star fainter and see its spectrum drown in real noise while SpecViT reads on.",
+    nav=N_("SNR"),
+    title=N_("SNR explorer: one star, fainter and fainter · SpecViT"),
+    description=N_("Make a synthetic star fainter and see its spectrum drown in real noise while SpecViT reads on."),
     template="pages/snr.html.j2",
     scripts=("js/snr.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
@@ -65,15 +66,18 @@ def spectrum_figure(site: Site, star: Star, magnitude: float) -> FigureSvg:
         axes.plot(x, y, color=paint("specvit"), lw=1.1)
         room = 4 * float(np.median(sigma))  # as the live figure: sky lines may leave it
         axes.set_ylim(flux.min() - room, flux.max() + room)
-        axes.set_ylabel("flux / median")
+        axes.set_ylabel(_("flux / {by}", by="median"))
         if star.instrument.sky_e is not None:
             x, y = decimate(wave, np.array(star.instrument.sky_e), columns)
             sky.fill_between(x, 0, y, color=paint("sky"), lw=0.4)
-        sky.set_ylabel("sky (e$^-$)")
-        sky.set_xlabel("vacuum wavelength (Å)")
+        sky.set_ylabel(_("sky (e⁻)"))
+        sky.set_xlabel(_("vacuum wavelength (Å)"))
         sky.set_xlim(wave[0], wave[-1])
 
-    title = f"Noise-free spectrum of {star.file.title} with one standard deviation of noise on either side, and the sky"
+    title = _(
+        "Noise-free spectrum of {star} with one standard deviation of noise on either side, and the sky",
+        star=said(star.file.title),
+    )
     return draw_figure(site, "snr-spectrum", title, draw, wide=(960, 470), narrow=(380, 400))
 
 
@@ -90,10 +94,10 @@ def _ladder_figure(site: Site, star: Star) -> FigureSvg:
             axes.plot(m, ladder.limits.mean[0], color=paint("bayes"), lw=1.2)
         axes.plot(m, logg[0], color=paint("specvit"), lw=1.5)
         axes.axhline(star.file.logg, color=paint("ink"), lw=1.1, ls=(0, (5, 3)))
-        axes.set_xlabel("magnitude")
-        axes.set_ylabel("log g")
+        axes.set_xlabel(_("magnitude"))
+        axes.set_ylabel(_("log g"))
 
-    title = f"Predicted log g of {star.file.title} over magnitude"
+    title = _("Predicted log g of {star} over magnitude", star=said(star.file.title))
     return draw_figure(site, "snr-ladder", title, draw, wide=(420, 380), narrow=(380, 300))
 
 
@@ -102,7 +106,10 @@ def _answers_figure(site: Site, star: Star, index: int) -> FigureSvg | None:
     if ladder.limits is None:
         return None
     drawing = answers.draw(ladder, ladder.limits, star.file.logg, star.run.run.prior.logg, 0, index)
-    title = f"SpecViT's answer for {star.file.title}, the exact posterior and the Cramér-Rao bound on one axis"
+    title = _(
+        "SpecViT's answer for {star}, the exact posterior and the Cramér-Rao bound on one axis",
+        star=said(star.file.title),
+    )
     wide, narrow = (220, 10, 4, 42), (10, 10, 6, 42)
     return draw_figure(site, "snr-answers", title, drawing, (960, 188), (380, 240), wide, narrow)
 

@@ -5,6 +5,7 @@ from typing import Any
 from site_builder import stars as star_list
 from site_builder.attention_view import AttentionView, browser_data
 from site_builder.figures.patches import draw_patches
+from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
 from site_builder.pages.shared import tour_variables
 from site_builder.publish import Site
@@ -12,9 +13,9 @@ from site_builder.results import Quantity, Results
 
 PAGE = Page(
     slug="tokens",
-    nav="Tokens",
-    title="Tokens: a spectrum cut into patches · SpecViT",
-    description="A stellar spectrum cut into the patches that SpecViT reads: their lines and their attention.",
+    nav=N_("Tokens"),
+    title=N_("Tokens: a spectrum cut into patches · SpecViT"),
+    description=N_("A stellar spectrum cut into the patches that SpecViT reads: their lines and their attention."),
     template="pages/tokens.html.j2",
     scripts=("js/tokens.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
@@ -53,7 +54,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         return {"star": None}
     star = stars[0]
     view = AttentionView(star)
-    title = f"Spectrum of {star.file.title} cut into patches, tinted by attention rollout"
+    title = _("Spectrum of {star} cut into patches, tinted by attention rollout", star=said(star.file.title))
     return {
         "star": star,
         "groups": star_list.options(stars),
@@ -63,7 +64,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "layers": view.layers,
         "first": 1 + max(range(view.n_patches), key=view.file.rollout.__getitem__),
         "rows": _rows(results, view),
-        "figure_svg": draw_patches(site, "tokens-spectrum", title, view, view.file.rollout, "rollout"),
+        "figure_svg": draw_patches(site, "tokens-spectrum", title, view, view.file.rollout, _("rollout")),
         "by_run": star_list.paths_by_run(stars),
         **tour_variables(stars, site, 1),
     }

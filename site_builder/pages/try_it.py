@@ -6,6 +6,7 @@ from typing import Any
 from site_builder import live
 from site_builder import stars as star_list
 from site_builder.downloads import spectrum_files
+from site_builder.i18n import N_
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, difference
@@ -13,9 +14,9 @@ from site_builder.stars import Star, all_stars, wavelengths
 
 PAGE = Page(
     slug="try",
-    nav="Try it",
-    title="Try it: log g of your own spectrum · SpecViT",
-    description="Read log g from your own spectrum with the published weights: what is accepted, what is refused.",
+    nav=N_("Try it"),
+    title=N_("Try it: log g of your own spectrum · SpecViT"),
+    description=N_("Read log g from your own spectrum with the published weights: what is accepted, what is refused."),
     template="pages/try.html.j2",
     scripts=("js/try.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),

@@ -93,7 +93,7 @@ function build() {
       height: 150,
       tools: false,
       quiet: true,
-      xLabel: "vacuum wavelength (\u00c5)",
+      xLabel: t("vacuum wavelength (\u00c5)"),
       yLabel: () => axisOf(chosen()),
       describe: says,
       series: barSeries(),
@@ -109,10 +109,10 @@ function build() {
       label: "",
       height: 210,
       tools: false,
-      xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "weight",
+      xLabel: t("vacuum wavelength (\u00c5)"),
+      yLabel: t("weight"),
       top: NAME_SPACE,
-      describe: (i) => describe(i, row.values, "weight"),
+      describe: (i) => describe(i, row.values, t("weight")),
       series: barSeries(),
       yRange: (lo, hi) => [0, hi * 1.1],
       over: (u) => state.lines && paintLines(u, view.lines),
@@ -184,13 +184,13 @@ async function headMap(of, [layer, head]) {
 function drawHead(weights, all = true) {
   const { attention, patches } = view;
   const [layer, head] = state.at;
-  const title = `Layer ${layer + 1}, head ${head + 1}`;
+  const title = t("Layer {layer}, head {head}", { layer: layer + 1, head: head + 1 });
   view.head = weights;
   if (all) grid.show(thumbs(), scale());
   grid.select(layer, head);
   map.show({ values: weights, n: attention.n_tokens, hasCls: attention.has_cls, patches, title }, scale(weights));
   drawColorBar(ui.bar, scale(weights), (v) => String(Number(v.toPrecision(3))));
-  byId("att-head-name").textContent = `${title}`;
+  byId("att-head-name").textContent = title;
   byId("att-sums").textContent = sums();
   showRow(map.cell[0]);
 }
@@ -198,7 +198,10 @@ function drawHead(weights, all = true) {
 /** The check that these are softmax weights, made on the exported values (the drawn ones are rounded). */
 function sums() {
   const [lo, hi] = view.attention.row_sums;
-  return `Each row of each map of this star sums to 1: between ${fixed(lo, 6)} and ${fixed(hi, 6)} as exported.`;
+  return t("Each row of each map of this star sums to 1: between {lo} and {hi} as exported.", {
+    lo: fixed(lo, 6),
+    hi: fixed(hi, 6),
+  });
 }
 
 /** Plot the row of the query token that is read. */
@@ -210,10 +213,13 @@ function showRow(query) {
   if (!charts) return;
   charts.head.setData(barData(row.values));
   const from = map.token(query);
-  const rest = attention.has_cls ? `; ${weight(head[query * n])} of its weight goes to the CLS token` : "";
-  charts.head.rename(`Weights from ${from} to each patch`);
-  byId("att-row-caption").textContent =
-    `What ${from} attends to in this head${rest}. The dashed line is an even share.`;
+  charts.head.rename(t("Weights from {from} to each patch", { from }));
+  byId("att-row-caption").textContent = attention.has_cls
+    ? t("What {from} attends to in this head; {weight} of its weight goes to the CLS token. The dashed line is an even share.", {
+        from,
+        weight: weight(head[query * n]),
+      })
+    : t("What {from} attends to in this head. The dashed line is an even share.", { from });
 }
 
 function fillControls() {
@@ -226,10 +232,19 @@ function fillControls() {
   ui.own.checked = state.own;
   ui.seen.checked = state.seen && hasNoise(view);
   byId("att-seen-label").hidden = !hasNoise(view);
-  const noise = hasNoise(view) ? `, read at magnitude ${fixed(attention.magnitude, 1)}` : "";
+  const about = [t(star.origin)];
+  if (star.origin === "observed") about.push(t(star.credit));
+  if (hasNoise(view)) about.push(t("read at magnitude {magnitude}", { magnitude: fixed(attention.magnitude, 1) }));
+  const values = {
+    star: t(star.title),
+    about: about.join(t(", ")),
+    answer: `${fixed(attention.predicted_logg, 2)} \u00b1 ${fixed(attention.predicted_sigma, 2)}`,
+    truth: fixed(star.logg, 2),
+  };
   byId("att-caption").textContent =
-    `${star.title} (${star.origin}${star.origin === "observed" ? `, ${star.credit}` : ""}${noise}): log g ` +
-    `${fixed(attention.predicted_logg, 2)} \u00b1 ${fixed(attention.predicted_sigma, 2)}, ${star.origin === "observed" ? "catalogue" : "true"} ${fixed(star.logg, 2)}.`;
+    star.origin === "observed"
+      ? t("{star} ({about}): log g {answer}, catalogue {truth}.", values)
+      : t("{star} ({about}): log g {answer}, true {truth}.", values);
   linkMeasures(view.entry, { "att-measures-json": "attribution", "att-measures-csv": "measures_csv" });
   byId("att-csv").href = view.entry.csv;
   byId("att-json").href = view.entry.data;

@@ -24,3 +24,24 @@ export function tn(one, many, n, values = {}) {
   const forms = messages[one] ?? [one, many];
   return fill(forms[rules.select(n) === "one" || forms.length === 1 ? 0 : 1], { n, ...values });
 }
+
+const patterns = Object.keys(messages)
+  .filter((text) => /\{\w+\}/.test(text) && typeof messages[text] === "string")
+  .sort((a, b) => b.length - a.length)
+  .map((text) => {
+    const escaped = text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
+    return [new RegExp(`^${escaped.replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`, "s"), text];
+  });
+
+/**
+ * A sentence of a worker, which has no page and so no catalogue, in the language of the page.
+ * @param {string} sentence as `t` gave it in English, fields filled in
+ */
+export function finished(sentence) {
+  if (!block || messages[sentence]) return t(sentence);
+  for (const [pattern, text] of patterns) {
+    const found = pattern.exec(sentence);
+    if (found) return t(text, found.groups);
+  }
+  return sentence;
+}

@@ -11,6 +11,7 @@ import { Chart } from "./chart.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, el, liveRegion, say } from "./dom.js";
 import { angstrom, fixed, signed } from "./format.js";
+import { t } from "./i18n.js";
 import { LadderPlot, describe } from "./ladder.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
 import { loader } from "./live/loader.js";
@@ -121,7 +122,7 @@ function paint() {
   paintAnswer(answer, error);
   ui.slider.setAttribute(
     "aria-valuetext",
-    `magnitude ${text.magnitude}, SNR ${text.snr}, log g ${text.answer} plus or minus ${text.error}`,
+    t("magnitude {magnitude}, SNR {snr}, log g {answer} plus or minus {error}", text),
   );
 }
 
@@ -177,7 +178,12 @@ function paintLive() {
   const error = fixed(answer.sigma, 2);
   ui.slider.setAttribute(
     "aria-valuetext",
-    `magnitude ${ui.magnitude.textContent}, SNR ${ui.out.snr.textContent}, log g ${fixed(answer.logg, 2)} plus or minus ${error}, computed here`,
+    t("magnitude {magnitude}, SNR {snr}, log g {answer} plus or minus {error}, computed here", {
+      magnitude: ui.magnitude.textContent,
+      snr: ui.out.snr.textContent,
+      answer: fixed(answer.logg, 2),
+      error,
+    }),
   );
   window.clearTimeout(live.timer);
   live.timer = window.setTimeout(() => {
@@ -185,12 +191,12 @@ function paintLive() {
   }, 200);
 }
 
-const liveNote = ({ ms }) => `Computed in this browser, ${fixed(ms, 0)} ms; posterior and bounds are those of the nearest exported magnitude.`;
+const liveNote = ({ ms }) => t("Computed in this browser, {ms} ms; posterior and bounds are those of the nearest exported magnitude.", { ms: fixed(ms, 0) });
 
 function prepareLive() {
   if (!live.model) return;
   const { begin } = loader(byId("snr-loader"), live.model, {
-    label: "Let the network answer here",
+    label: t("Let the network answer here"),
     ready: () => {
       live.on = true;
       ui.slider.step = FINE;
@@ -224,7 +230,7 @@ function paintLimits(magnitude) {
   const bin = bins.reduce((best, one) => (!best || distance(one) < distance(best) ? one : best), null);
   populationOut.parentElement.hidden = !bin;
   if (!bin) return;
-  byId("snr-name-population").textContent = `Bayes limit, all stars of magnitude ${bin.name}`;
+  byId("snr-name-population").textContent = t("Bayes limit, all stars of magnitude {name}", { name: bin.name });
   populationOut.textContent = `R\u00b2 ${fixed(bin.r2, 3)}, RMSE ${fixed(bin.rmse, 2)}`;
 }
 
@@ -237,8 +243,8 @@ function build() {
       label: "",
       details: "snr-table",
       height: 340,
-      xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "flux / median",
+      xLabel: t("vacuum wavelength (\u00c5)"),
+      yLabel: t("flux / {by}", { by: t("median") }),
       hideX: true,
       top: NAME_SPACE,
       series: [
@@ -247,7 +253,12 @@ function build() {
       ],
       yRange: () => view.range,
       describe: (i) =>
-        `${angstrom(view.wave[i])}: flux ${fixed(view.noisy[i], 3)}, without noise ${fixed(view.flux[i], 3)}, \u03c3 ${fixed(view.sigma[i], 3)}`,
+        t("{wave}: flux {noisy}, without noise {flux}, \u03c3 {sigma}", {
+          wave: angstrom(view.wave[i]),
+          noisy: fixed(view.noisy[i], 3),
+          flux: fixed(view.flux[i], 3),
+          sigma: fixed(view.sigma[i], 3),
+        }),
       over: (u) => state.lines && paintLines(u, view.lines),
     },
     [wave, noisy, flux],
@@ -258,12 +269,13 @@ function build() {
       label: "",
       height: 130,
       tools: false,
-      xLabel: "vacuum wavelength (\u00c5)",
-      yLabel: "sky (10\u00b3 e\u207b)",
+      xLabel: t("vacuum wavelength (\u00c5)"),
+      yLabel: t("sky (10\u00b3 e\u207b)"),
       yTick: (v) => fixed(v / 1000, 0),
       series: [{ stroke: () => color("sky"), width: 1, fill: () => tint("sky", 0.25) }],
       yRange: (lo, hi) => [0, hi * 1.05],
-      describe: (i) => `${angstrom(view.wave[i])}: ${fixed(view.sky[i], 0)} sky electrons per pixel and exposure`,
+      describe: (i) => 
+        t("{wave}: {n} sky electrons per pixel and exposure", { wave: angstrom(view.wave[i]), n: fixed(view.sky[i], 0) }),
     },
     [wave, sky(instrument)],
   );
@@ -281,8 +293,8 @@ function stage() {
     chart.setData([wave, view.noisy, view.flux], false);
     strip.setData([wave, view.sky], false);
   }
-  chart.rename(`Noisy and noise-free spectrum of ${star.title}`);
-  strip.rename(`Sky electrons per pixel and exposure, ${instrument.title}`);
+  chart.rename(t("Noisy and noise-free spectrum of {star}", { star: t(star.title) }));
+  strip.rename(t("Sky electrons per pixel and exposure, {instrument}", { instrument: t(instrument.title) }));
 }
 
 function fillControls() {
@@ -290,7 +302,7 @@ function fillControls() {
   ui.star.value = state.key;
   ui.slider.max = magnitudes.length - 1;
   ui.slider.value = state.at;
-  ui.seedOut.textContent = `${state.seed + 1} of ${seeds.length}`;
+  ui.seedOut.textContent = t("{k} of {n}", { k: state.seed + 1, n: seeds.length });
   ui.fit.checked = state.fit;
   ui.lines.checked = state.lines;
   byId("snr-json").href = view.entry.url;
@@ -304,7 +316,11 @@ function fillTable() {
   const bounds = (k) =>
     limits ? [limits.mean[state.seed][k], limits.sd[state.seed][k], limits.crlb3[k], limits.crlb5[k]] : [];
   byId("snr-table-caption").textContent =
-    `${star.title}, noise pattern ${state.seed + 1}; true log g ${fixed(star.logg, 2)}`;
+    t("{star}, noise pattern {k}; true log g {logg}", {
+    star: t(star.title),
+    k: state.seed + 1,
+    logg: fixed(star.logg, 2),
+  });
   byId("snr-table").tBodies[0].replaceChildren(
     ...magnitudes.map((m, k) =>
       el(
@@ -385,7 +401,11 @@ ui.slider.addEventListener("input", () => choose({ at: Number(ui.slider.value) }
 ui.seed.addEventListener("click", async () => {
   await choose({ seed: (state.seed + 1) % view.star.ladder.seeds.length });
   paint();
-  speak(`Noise pattern ${state.seed + 1}: log g ${ui.out.logg.textContent.replace("\u00b1", "plus or minus")}`);
+  speak(t("Noise pattern {k}: log g {logg}", {
+      k: state.seed + 1,
+      logg: ui.out.logg.textContent.replace("\u00b1", t("plus or minus")),
+    }),
+ );
 });
 ui.fit.addEventListener("change", () => choose({ fit: ui.fit.checked }));
 ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));

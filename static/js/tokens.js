@@ -4,6 +4,7 @@ import { Chart } from "./chart.js";
 import { embedded } from "./data.js";
 import { byId, el, say, svg } from "./dom.js";
 import { fixed, weight } from "./format.js";
+import { t } from "./i18n.js";
 import { NAME_SPACE, paintLines } from "./linemarks.js";
 import { color, onTheme, tint } from "./palette.js";
 import {
@@ -67,7 +68,7 @@ function build() {
       label: "",
       details: "tok-table",
       height: 320,
-      xLabel: "vacuum wavelength (\u00c5)",
+      xLabel: t("vacuum wavelength (\u00c5)"),
       yLabel: () => view.entry.unit,
       hideX: true,
       top: NAME_SPACE,
@@ -91,7 +92,7 @@ function build() {
       height: 130,
       tools: false,
       quiet: true,
-      xLabel: "vacuum wavelength (\u00c5)",
+      xLabel: t("vacuum wavelength (\u00c5)"),
       yLabel: () => axisOf(chosen()),
       series: [
         { stroke: () => color("specvit"), width: 1, fill: () => tint("specvit", 0.45) },
@@ -109,7 +110,7 @@ function build() {
       label: "",
       height: 280,
       tools: false,
-      xLabel: "vacuum wavelength (\u00c5)",
+      xLabel: t("vacuum wavelength (\u00c5)"),
       yLabel: () => view.entry.unit,
       top: NAME_SPACE,
       series: [
@@ -117,7 +118,11 @@ function build() {
         { stroke: () => color("specvit"), width: 1.6, dots: true },
       ],
       describe: (i) =>
-        `pixel ${zoomStart() + i + 1}: ${charts.zoom.data[0][i].toFixed(2)} \u00c5, flux ${charts.zoom.data[1][i] === null ? "missing" : fixed(charts.zoom.data[1][i], 3)}`,
+        t("pixel {k}: {wave} \u00c5, flux {flux}", {
+          k: zoomStart() + i + 1,
+          wave: charts.zoom.data[0][i].toFixed(2),
+          flux: charts.zoom.data[1][i] === null ? t("missing") : fixed(charts.zoom.data[1][i], 3),
+        }),
       over: (u) => state.lines && paintLines(u, view.lines),
     },
     zoomData(),
@@ -152,20 +157,26 @@ const refresh = eachFrame(() => {
   charts.top.redraw();
   charts.bars.redraw();
   charts.zoom.setData(zoomData(), false);
-  charts.zoom.rename(`Pixels of ${name(patch, patches.length)}`);
-  out.index.textContent = `${patch.index + 1} of ${patches.length}`;
+  charts.zoom.rename(t("Pixels of {patch}", { patch: name(patch, patches.length) }));
+  out.index.textContent = t("{k} of {n}", { k: patch.index + 1, n: patches.length });
   out.wave.textContent = `${patch.lo.toFixed(1)}\u2013${patch.hi.toFixed(1)} \u00c5`;
   out.pixels.textContent = `${patch.first + 1}\u2013${patch.last + 1} (${patch.last - patch.first + 1})`;
   out.norm.textContent = fixed(attention.embedding_norm[patch.index], 2);
-  out.rollout.textContent = `${weight(attention.rollout[patch.index])} (${fixed(attention.rollout[patch.index] * patches.length, 2)} \u00d7 an even share)`;
+  out.rollout.textContent = t("{weight} ({times} \u00d7 an even share)", {
+    weight: weight(attention.rollout[patch.index]),
+    times: fixed(attention.rollout[patch.index] * patches.length, 2),
+  });
   const inside = linesIn(patch, lines);
-  out.lines.replaceChildren(inside.length ? inside.map((line) => line.label).join(", ") : "none of the list");
+  out.lines.replaceChildren(inside.length ? inside.map((line) => line.label).join(", ") : t("none of the list"));
   drawLayers(patch);
   ui.patch.value = patch.index + 1;
-  byId("tok-patch-out").textContent = `${patch.index + 1} of ${patches.length}`;
+  byId("tok-patch-out").textContent = t("{k} of {n}", { k: patch.index + 1, n: patches.length });
   ui.patch.setAttribute(
     "aria-valuetext",
-    `${describe(patch.first)}; embedding length ${fixed(attention.embedding_norm[patch.index], 2)}`,
+    t("{patch}; embedding length {length}", {
+      patch: describe(patch.first),
+      length: fixed(attention.embedding_norm[patch.index], 2),
+    }),
   );
 });
 
@@ -181,14 +192,14 @@ function drawLayers(patch) {
     const v = values[patch.index];
     const y = k * row + 4;
     return [
-      svg("text", { x: 0, y: y + 11 }, `layer ${k + 1}`),
+      svg("text", { x: 0, y: y + 11 }, t("layer {k}", { k: k + 1 })),
       svg("rect", { x: 62, y, width: Math.max(1, x(v) - 62).toFixed(1), height: 14, class: "layer-bar" }),
       svg("path", { d: `M${x(even).toFixed(1)} ${y - 2}v18`, class: "even" }),
       svg("text", { x: Math.max(x(v), x(even)) + 6, y: y + 11 }, weight(v)),
     ];
   });
   const height = byLayer.length * row + 4;
-  const label = byLayer.map((values, k) => `layer ${k + 1}: ${weight(values[patch.index])}`).join(", ");
+  const label = byLayer.map((values, k) => `${t("layer {k}", { k: k + 1 })}: ${weight(values[patch.index])}`).join(", ");
   byId("tok-layers").replaceChildren(
     svg(
       "svg",
@@ -208,9 +219,15 @@ function fillControls() {
   byId("tok-seen-label").hidden = !hasNoise(view);
   const { star, patches, attention } = view;
   byId("tok-caption").textContent =
-    `${star.title} (${star.origin}${star.origin === "observed" ? `, ${star.credit}` : ""}), ${star.wave.n} pixels in ${patches.length} patches ` +
-    `of ${attention.patch_size}; the deeper the red, the larger the ${chosen().title}.`;
-  byId("tok-table-caption").textContent = star.title;
+    t("{star} ({origin}), {pixels} pixels in {n} patches of {size}; the deeper the red, the larger the value. Shown: {measure}.", {
+      star: t(star.title),
+      origin: star.origin === "observed" ? `${t(star.origin)}${t(", ")}${t(star.credit)}` : t(star.origin),
+      pixels: star.wave.n,
+      n: patches.length,
+      size: attention.patch_size,
+      measure: chosen().title,
+    });
+  byId("tok-table-caption").textContent = t(star.title);
   byId("tok-csv").href = view.entry.csv;
   byId("tok-json").href = view.entry.data;
 }
@@ -255,14 +272,14 @@ const mostAttended = () => {
 
 /** Draw a newly chosen star or quantity. */
 function draw(newStar) {
-  const label = `Spectrum of ${view.star.title} in ${view.patches.length} patches`;
+  const label = t("Spectrum of {star} in {n} patches", { star: t(view.star.title), n: view.patches.length });
   if (!charts) build();
   else {
     charts.top.setData([view.wave, view.flux], !newStar);
     charts.bars.setData(barData(), !newStar);
   }
   charts.top.rename(label);
-  charts.bars.rename(`${chosen().title}, by patch`);
+  charts.bars.rename(t("{measure}, by patch", { measure: chosen().title }));
   drawScale();
   refresh();
 }

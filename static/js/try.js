@@ -16,6 +16,7 @@ import { color, onTheme } from "./palette.js";
 import { cut, linesIn, name, paintMasked, paintPatches } from "./patches.js";
 import * as permalink from "./permalink.js";
 import { stageHost } from "./stage.js";
+import { finished, t } from "./i18n.js";
 
 const C_KMS = 299792.458;
 const page = embedded("try-data");
@@ -63,7 +64,7 @@ function fillExample() {
   state.magnitude = Math.min(Math.max(state.magnitude ?? (bright + faint) / 2, bright), faint);
   ui.magnitude.value = state.magnitude;
   ui["magnitude-out"].textContent = fixed(state.magnitude, 1);
-  ui["seed-out"].textContent = `pattern ${state.seed}`;
+  ui["seed-out"].textContent = t("pattern {seed}", { seed: state.seed });
 }
 
 async function answerExample() {
@@ -88,7 +89,7 @@ async function openFile(file) {
   try {
     state.source = await model.read(file);
   } catch (error) {
-    refuse(error.message);
+    refuse(finished(error.message));
     return;
   }
   fillAbout();
@@ -98,18 +99,21 @@ async function openFile(file) {
 /** The questions that the file leaves open, and what it says itself. */
 function fillAbout() {
   const { source, file } = state;
-  ui["about-name"].textContent = `${file.name}: ${source.format}${source.rows.length > 1 ? `, ${source.rows.length} spectra` : ""}`;
+  ui["about-name"].textContent = 
+    source.rows.length > 1
+      ? t("{file}: {format}, {n} spectra", { file: file.name, format: t(source.format), n: source.rows.length })
+      : t("{file}: {format}", { file: file.name, format: t(source.format) });
   ui["row-field"].hidden = source.rows.length < 2;
   ui.row.replaceChildren(...source.rows.slice(0, 5000).map((text, i) => el("option", { value: i }, text || file.name)));
   ui["unit-field"].hidden = source.unit === null;
   if (source.unit) {
     ui.unit.value = source.unit.given ? "" : source.unit.guess;
-    ui["unit-note"].textContent = source.unit.given ? "" : "The file does not say; this is what their size suggests.";
+    ui["unit-note"].textContent = source.unit.given ? "" : t("The file does not say; this is what their size suggests.");
   }
   for (const radio of airs) radio.checked = source.air !== null && radio.value === (source.air ? "air" : "vacuum");
-  ui["air-note"].textContent = source.air === null ? "The file does not say." : "As the file says.";
+  ui["air-note"].textContent = source.air === null ? t("The file does not say.") : t("As the file says.");
   ui.rv.value = source.z === null ? 0 : (source.z * C_KMS).toFixed(1);
-  ui["rv-note"].textContent = source.z === null ? "The file does not say; 0 is taken." : "As the file says.";
+  ui["rv-note"].textContent = source.z === null ? t("The file does not say; 0 is taken.") : t("As the file says.");
   ui.network.value = "";
   ui.about.hidden = false;
 }
@@ -119,12 +123,12 @@ async function answerFile() {
   if (!source) return;
   const air = airs.find((radio) => radio.checked)?.value;
   if (!air) {
-    refuse("One question first: are the wavelengths of this file in vacuum or in air?");
+    refuse(t("One question first: are the wavelengths of this file in vacuum or in air?"));
     return;
   }
   const rv = state.rvTouched || source.z === null ? Number(ui.rv.value) : null;
   if (rv !== null && !(Math.abs(rv) < 2000)) {
-    refuse("The velocity is none of a star: give km/s between \u22122000 and 2000.");
+    refuse(t("The velocity is none of a star: give km/s between \u22122000 and 2000."));
     return;
   }
   const row = Number(ui.row.value || 0);
@@ -143,7 +147,7 @@ async function show(question, label, truth = null) {
     const said = await model.answer(asked);
     state.said = { ...said, label, truth, how: { unit: asked.unit ?? null, air: asked.air, rv: asked.rv } };
   } catch (error) {
-    if (!(error instanceof Overtaken)) refuse(error.message);
+    if (!(error instanceof Overtaken)) refuse(finished(error.message));
     return;
   }
   say(ui.error);
@@ -173,28 +177,33 @@ function paint() {
   const network = networks.get(said.network);
   const { answer } = said;
   ui.result.hidden = false;
-  out.logg.textContent = answer ? `${fixed(answer.logg, 2)} \u00b1 ${fixed(answer.sigma, 2)}` : "refused";
+  out.logg.textContent = answer ? `${fixed(answer.logg, 2)} \u00b1 ${fixed(answer.sigma, 2)}` : t("refused");
   out.truth.parentElement.hidden = !said.truth;
   if (said.truth) {
-    byId("try-name-truth").textContent = said.truth.origin === "observed" ? "Catalogue\u2019s log g" : "True log g";
+    byId("try-name-truth").textContent = said.truth.origin === "observed" ? t("Catalogue\u2019s log g") : t("True log g");
     out.truth.textContent = fixed(said.truth.logg, 2);
   }
-  out.half95.textContent = answer ? `${fixed(answer.logg - answer.half95, 2)} to ${fixed(answer.logg + answer.half95, 2)}` : "\u2013";
+  out.half95.textContent = answer ? t("{first} to {last}", { first: fixed(answer.logg - answer.half95, 2), last: fixed(answer.logg + answer.half95, 2) }) : "\u2013";
   out.snr.textContent = said.snr === null ? "\u2013" : fixed(said.snr, 1);
   out.coverage.textContent = `${Math.round(100 * said.coverage)}\u00a0%`;
   out.network.textContent = network.title;
   out.time.textContent = answer ? `${fixed(answer.ms, 0)} ms` : "\u2013";
-  ui.verdict.textContent = said.refusal ?? "";
+  ui.verdict.textContent = finished(said.refusal ?? "");
   ui.verdict.hidden = !said.refusal;
-  ui.notes.replaceChildren(...[coverageNote(said), ...said.notes].filter(Boolean).map((text) => el("li", {}, text)));
+  ui.notes.replaceChildren(...[coverageNote(said), ...said.notes.map(finished)].filter(Boolean).map((text) => el("li", {}, text)));
   ui.notes.hidden = !ui.notes.childElementCount;
-  speak(said.refusal ?? `${said.label}: log g ${out.logg.textContent.replace("\u00b1", "plus or minus")}, S/N ${out.snr.textContent}`);
+  const logg = out.logg.textContent.replace("\u00b1", t("plus or minus"));
+  speak(
+    said.refusal
+      ? finished(said.refusal)
+      : t("{label}: log g {logg}, S/N {snr}", { label: said.label, logg, snr: out.snr.textContent }),
+  );
   paintChart(network);
 }
 
 function coverageNote({ coverage, refusal }) {
   if (refusal || coverage > 0.995) return null;
-  return `Your spectrum covers ${Math.round(100 * coverage)}\u00a0% of the band; where it has no data the network is given its mean training spectrum.`;
+  return t("Your spectrum covers {coverage}\u00a0% of the band; where it has no data the network is given its mean training spectrum.", { coverage: Math.round(100 * coverage) });
 }
 
 /** What the chart draws of the present answer. */
@@ -213,7 +222,7 @@ function paintChart(network) {
   const data = [wave, flux];
   if (!chart) chart = build(data);
   else chart.setData(data, false);
-  chart.rename(`Spectrum of ${state.said.label}, as ${network.title} would see it`);
+  chart.rename(t("Spectrum of {label}, as {title} would see it", { label: state.said.label, title: network.title }));
   chart.redraw();
   ui.caption.hidden = !state.view.rollout;
   fillTable();
@@ -227,8 +236,8 @@ function build(data) {
       details: "try-table",
       height: 320,
       top: NAME_SPACE,
-      xLabel: "rest wavelength in vacuum (\u00c5)",
-      yLabel: () => (networks.get(state.said.network).masked.length ? "flux / continuum" : "flux / median"),
+      xLabel: t("rest wavelength in vacuum (\u00c5)"),
+      yLabel: () => (networks.get(state.said.network).masked.length ? t("flux / {by}", { by: t("continuum") }) : t("flux / {by}", { by: t("median") })),
       series: [{ stroke: () => color("flux"), width: 0.9 }],
       yRange: range,
       describe,
@@ -258,9 +267,9 @@ function range() {
 
 function describe(i) {
   const { wave, flux, patches, rollout, network } = state.view;
-  const said = `${angstrom(wave[i])}: ${flux[i] === null ? "no data" : `flux ${fixed(flux[i], 3)}, \u03c3 ${fixed(state.said.drawn.sigma[i], 3)}`}`;
+  const said = `${angstrom(wave[i])}: ${flux[i] === null ? t("no data") : t("flux {flux}, \u03c3 {sigma}", { flux: fixed(flux[i], 3), sigma: fixed(state.said.drawn.sigma[i], 3) })}`;
   const patch = patches[Math.min(Math.floor(i / network.patch_size), patches.length - 1)];
-  return rollout ? `${said}; ${name(patch, patches.length)}: attention ${weight(rollout[patch.index])}` : said;
+  return rollout ? `${said}${t("; ")}${name(patch, patches.length)}: ${t("attention")} ${weight(rollout[patch.index])}` : said;
 }
 
 /** The table behind the chart: attention by patch. */
@@ -276,7 +285,7 @@ function fillTable() {
     for (let h = 0; h < heads; h++) sum += data[(layer * heads + h) * count + patch];
     return sum / heads;
   };
-  const head = ["patch", "wavelengths (\u00c5)", "lines", "rollout", ...Array.from({ length: layers }, (_, k) => `layer ${k + 1}`)];
+  const head = [t("patch"), t("wavelengths (\u00c5)"), t("lines"), t("rollout"), ...Array.from({ length: layers }, (_, k) => t("layer {k}", { k: k + 1 }))];
   ui.table.tHead.replaceChildren(el("tr", {}, ...head.map((text) => el("th", { scope: "col" }, text))));
   ui.table.tBodies[0].replaceChildren(
     ...patches.map((p) =>
@@ -375,7 +384,7 @@ function wire() {
 fromLink(permalink.read());
 wire();
 const { begin } = loader(byId("try-loader"), model, {
-  label: "Load the network",
+  label: t("Load the network"),
   ready: () => {
     ui.body.hidden = false;
     answerExample();

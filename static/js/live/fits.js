@@ -7,6 +7,7 @@
  */
 
 import { Refusal } from "./refusal.js";
+import { t } from "../i18n.js";
 
 const CARD = 80;
 const BLOCK = 2880;
@@ -27,12 +28,12 @@ export function isFits(bytes) {
  * @throws {Refusal}
  */
 export function parseFits(bytes) {
-  if (!isFits(bytes)) throw new Refusal("The file is no FITS file: it does not begin with SIMPLE.");
+  if (!isFits(bytes)) throw new Refusal(t("The file is no FITS file: it does not begin with SIMPLE."));
   const found = [];
   let at = 0;
   while (at + BLOCK <= bytes.length) {
     if (found.length && ascii.decode(bytes.subarray(at, at + 8)) !== "XTENSION") break; // what follows is no HDU
-    if (found.length >= MAX_HDUS) throw new Refusal(`The file has more than ${MAX_HDUS} HDUs; it is no spectrum.`);
+    if (found.length >= MAX_HDUS) throw new Refusal(t("The file has more than {MAX_HDUS} HDUs; it is no spectrum.", { MAX_HDUS }));
     const hdu = new Hdu(bytes, at);
     found.push(hdu);
     at = hdu.end;
@@ -48,14 +49,14 @@ export class Hdu {
     this.start = this.#readHeader(start);
     this.name = String(this.header.get("EXTNAME") ?? (start === 0 ? "PRIMARY" : "")).toUpperCase();
     this.bitpix = this.header.get("BITPIX");
-    if (!(this.bitpix in SIZES)) throw new Refusal(`HDU ${this.name || "unnamed"}: BITPIX is ${this.bitpix}, which no FITS file has.`);
+    if (!(this.bitpix in SIZES)) throw new Refusal(t("HDU {name}: BITPIX is {bitpix}, which no FITS file has.", { name: this.name || "unnamed", bitpix: this.bitpix }));
     const axes = this.#count("NAXIS", 0, 9);
     this.shape = Array.from({ length: axes }, (_, i) => this.#count(`NAXIS${i + 1}`, 0, bytes.length));
     const extra = this.#count("PCOUNT", 0, bytes.length, 0) * this.#count("GCOUNT", 0, bytes.length, 1);
     const values = axes ? this.shape.reduce((product, n) => product * n, 1) : 0; // a float: too large is just too large
     const size = (values + extra) * SIZES[this.bitpix];
     if (!(this.start + size <= bytes.length))
-      throw new Refusal("The file is cut short: its headers announce more data than it has. Fetch it again.");
+      throw new Refusal(t("The file is cut short: its headers announce more data than it has. Fetch it again."));
     this.end = this.start + Math.ceil(size / BLOCK) * BLOCK;
     this.isTable = String(this.header.get("XTENSION") ?? "").trim() === "BINTABLE";
     this.isImage = start === 0 || String(this.header.get("XTENSION") ?? "").trim() === "IMAGE";
@@ -64,7 +65,7 @@ export class Hdu {
 
   #readHeader(at) {
     for (;; at += CARD) {
-      if (at + CARD > this.bytes.length) throw new Refusal("The file is cut short inside a header. Fetch it again.");
+      if (at + CARD > this.bytes.length) throw new Refusal(t("The file is cut short inside a header. Fetch it again."));
       const card = ascii.decode(this.bytes.subarray(at, at + CARD));
       const key = card.slice(0, 8).trimEnd();
       if (key === "END") break;
@@ -77,20 +78,20 @@ export class Hdu {
   #count(key, low, high, otherwise) {
     const value = this.header.get(key) ?? otherwise;
     if (!Number.isInteger(value) || value < low)
-      throw new Refusal(`HDU ${this.name || "unnamed"}: ${key} is ${value}, which is no count. Fetch the file again.`);
+      throw new Refusal(t("HDU {name}: {key} is {n}, which is no count. Fetch the file again.", { name: this.name || "unnamed", key, n: value }));
     if (value > high)
-      throw new Refusal("The file is cut short: its headers announce more data than it has. Fetch it again.");
+      throw new Refusal(t("The file is cut short: its headers announce more data than it has. Fetch it again."));
     return value;
   }
 
   #readColumns() {
-    if (this.shape.length !== 2 || this.bitpix !== 8) throw new Refusal(`HDU ${this.name}: the table has no rows of bytes. Fetch the file again.`);
+    if (this.shape.length !== 2 || this.bitpix !== 8) throw new Refusal(t("HDU {name}: the table has no rows of bytes. Fetch the file again.", { name: this.name }));
     const columns = [];
     let offset = 0;
     for (let i = 1; i <= this.#count("TFIELDS", 0, 999); i++) {
       const form = /^\s*(\d{0,9})([A-Z])/.exec(String(this.header.get(`TFORM${i}`) ?? ""));
       if (!form || !(form[2] in CODES || form[2] === "X"))
-        throw new Refusal(`HDU ${this.name}: column ${i} has the format ${String(this.header.get(`TFORM${i}`)).slice(0, 12)}, which no table has.`);
+        throw new Refusal(t("HDU {name}: column {i} has the format {i2}, which no table has.", { name: this.name, i, i2: String(this.header.get(`TFORM${i}`)).slice(0, 12) }));
       const repeat = form[1] === "" ? 1 : Number(form[1]);
       const width = form[2] === "X" ? Math.ceil(repeat / 8) : repeat * CODES[form[2]];
       columns.push({
@@ -105,7 +106,7 @@ export class Hdu {
       offset += width;
     }
     if (offset !== this.shape[0])
-      throw new Refusal(`HDU ${this.name}: the columns are ${offset} bytes wide, but a row has ${this.shape[0]}. Fetch the file again.`);
+      throw new Refusal(t("HDU {name}: the columns are {offset} bytes wide, but a row has {shape}. Fetch the file again.", { name: this.name, offset, shape: this.shape[0] }));
     return columns;
   }
 
@@ -127,7 +128,7 @@ export class Hdu {
    * @returns {Float64Array} rows x repeat
    */
   values(column, row = null) {
-    if (!"LBIJKED".includes(column.code)) throw new Refusal(`HDU ${this.name}: column ${column.name} holds no numbers.`);
+    if (!"LBIJKED".includes(column.code)) throw new Refusal(t("HDU {name}: column {name2} holds no numbers.", { name: this.name, name2: column.name }));
     const [first, count] = row === null ? [0, this.rows] : [row, 1];
     const view = this.#view();
     const size = CODES[column.code];
@@ -163,7 +164,7 @@ export class Hdu {
     const [scale, zero] = [numberOr(this.header.get("BSCALE"), 1), numberOr(this.header.get("BZERO"), 0)];
     const out = new Float64Array(Math.max(to - from, 0));
     let at = this.start + (row * n + from) * size;
-    if (row < 0 || at + out.length * size > this.end) throw new Refusal(`HDU ${this.name} has no row ${row + 1}. Fetch the file again.`);
+    if (row < 0 || at + out.length * size > this.end) throw new Refusal(t("HDU {name} has no row {row}. Fetch the file again.", { name: this.name, row: row + 1 }));
     for (let i = 0; i < out.length; i++, at += size) out[i] = take(at) * scale + zero;
     return out;
   }

@@ -1,6 +1,7 @@
 /** The part of a page that loads the network when the reader asks: size, button, progress, failure, retry. */
 
 import { el } from "../dom.js";
+import { t } from "../i18n.js";
 
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
 
@@ -10,11 +11,11 @@ const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
  * @param {{label: string, ready: (kept: boolean) => void}} options what the button says; called once it can answer
  */
 export function loader(host, model, { label, ready }) {
-  const bar = el("progress", { max: 1, value: 0, "aria-label": "Loading the network" });
+  const bar = el("progress", { max: 1, value: 0, "aria-label": t("Loading the network") });
   const line = el("p", { class: "live-line", role: "status" });
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
   const button = el("button", { type: "button", class: "button", onclick: () => begin(false) }, label);
-  const note = el("span", { class: "live-note" }, `${megabytes(model.bytes)}, once; then it is kept in this browser`);
+  const note = el("span", { class: "live-note" }, t("{bytes}, once; then it is kept in this browser", { bytes: megabytes(model.bytes) }));
   const ask = el("p", { class: "live-ask" }, button, " ", note);
   bar.hidden = true;
   host.replaceChildren(ask, bar, line, problem);
@@ -27,14 +28,14 @@ export function loader(host, model, { label, ready }) {
     try {
       await model.load((loaded, total) => {
         bar.value = loaded / total;
-        line.textContent = loaded < total ? `${megabytes(loaded)} of ${megabytes(total)}` : "Starting the network \u2026";
+        line.textContent = loaded < total ? t("{loaded} of {total}", { loaded: megabytes(loaded), total: megabytes(total) }) : t("Starting the network \u2026");
       });
     } catch (error) {
       bar.hidden = true;
       line.textContent = "";
       problem.textContent = error.message;
       problem.hidden = false;
-      button.textContent = "Try again";
+      button.textContent = t("Try again");
       ask.hidden = false;
       button.focus();
       return;

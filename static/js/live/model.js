@@ -1,6 +1,7 @@
 /** The network as pages see it: load it once, ask it, and only the latest question counts. */
 
 import { CACHE, keyOf } from "./cache.js";
+import { t } from "../i18n.js";
 
 /** Thrown for a question that a later one has overtaken. */
 export class Overtaken extends Error {}
@@ -118,7 +119,7 @@ export class LiveModel {
     });
     worker.addEventListener("error", (event) => {
       event.preventDefault();
-      this.#fail("The network stopped: this browser could not start it, or ran out of memory. Try again.");
+      this.#fail(t("The network stopped: this browser could not start it, or ran out of memory. Try again."));
     });
     return worker;
   }

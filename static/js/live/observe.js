@@ -5,6 +5,7 @@
  */
 
 import { Refusal } from "./refusal.js";
+import { t } from "../i18n.js";
 
 export const C_KMS = 299792.458;
 const FINE_STEP = 1.2; // Angstrom a pixel; see model/predict.py
@@ -236,28 +237,26 @@ export function judge(spectrum, how, network) {
   const wave = air ? vacuumFromAir(spectrum.wave) : spectrum.wave;
   const on = toInstrument({ ...spectrum, wave }, z, network);
   const said = { on, coverage: 0, misfit: null, refusal: null };
-  if (!on) return { ...said, refusal: `The spectrum covers nothing of ${band}, which this network needs.` };
+  if (!on) return { ...said, refusal: t("The spectrum covers nothing of {band}, which this network needs.", { band }) };
   let [covered, used] = [0, 0];
   for (let i = 0; i < on.valid.length; i++) {
     used += limitsUsed(network, i);
     covered += on.valid[i] * limitsUsed(network, i);
   }
   said.coverage = covered / used;
-  const little = `The spectrum covers ${percent(said.coverage)} of ${band}, but this network needs ${percent(about.min_coverage)}.`;
+  const little = t("The spectrum covers {coverage} of {band}, but this network needs {min_coverage}.", { coverage: percent(said.coverage), band, min_coverage: percent(about.min_coverage) });
   if (said.coverage < about.judged_from) return { ...said, refusal: little };
   const flux = spectrum.flux.filter((_, i) => spectrum.ivar[i] > 0);
   if (!(median(flux) > 0))
-    return { ...said, refusal: "The flux has a median that is not positive: subtract the sky again, or give more signal." };
+    return { ...said, refusal: t("The flux has a median that is not positive: subtract the sky again, or give more signal.") };
   said.misfit = misfit(on, network.limits);
   const [rise, error] = on.slope;
   if (said.misfit > about.max_excess) {
     said.refusal =
-      `Outside the model\u2019s range: the spectrum differs from every star that the network was made for by ${percent(said.misfit)} of its ` +
-      "flux beyond the noise. Check the velocity, air or vacuum, and the kind of star.";
+      t("Outside the model\u2019s range: the spectrum differs from every star that the network was made for by {share} of its flux beyond the noise. Check the velocity, air or vacuum, and the kind of star.", { share: percent(said.misfit) });
   } else if (rise + 2 * error < about.min_slope) {
     said.refusal =
-      `Outside the model\u2019s range: the spectrum is bluer than every star that the network was made for. Its flux falls by ${percent(-rise)} ` +
-      `over 1000\u00a0\u00c5, theirs by ${percent(-about.min_slope)} at most. Check the kind of star, and that flux is per wavelength.`;
+      t("Outside the model\u2019s range: the spectrum is bluer than every star that the network was made for. Its flux falls by {fall} over 1000\u00a0\u00c5, theirs by {least} at most. Check the kind of star, and that flux is per wavelength.", { fall: percent(-rise), least: percent(-about.min_slope) });
   } else if (said.coverage < about.min_coverage) {
     said.refusal = little;
   }
@@ -271,9 +270,9 @@ export function notes(answer, snr, prior) {
   const found = [];
   const [lo, hi] = prior.logg;
   if (answer.logg < lo + answer.sigma || answer.logg > hi - answer.sigma)
-    found.push(`Within one sigma of the edge of the training range (${lo} to ${hi}): the network cannot answer beyond it.`);
+    found.push(t("Within one sigma of the edge of the training range ({lo} to {hi}): the network cannot answer beyond it.", { lo, hi }));
   if (prior.snr && snr > prior.snr[1])
-    found.push("The S/N is above the training range: sigma is too small for errors of the synthetic spectra.");
+    found.push(t("The S/N is above the training range: sigma is too small for errors of the synthetic spectra."));
   return found;
 }
 
@@ -281,13 +280,13 @@ export function notes(answer, snr, prior) {
 export function clean(spectrum) {
   let { wave, flux, ivar } = spectrum;
   if (!(wave.length === flux.length && wave.length === ivar.length))
-    throw new Refusal(`Wavelengths (${wave.length}), flux (${flux.length}) and ivar (${ivar.length}) differ in length.`);
-  if (wave.length < 2 || !wave.every(Number.isFinite)) throw new Refusal("The wavelengths are not all numbers.");
+    throw new Refusal(t("Wavelengths ({wave}), flux ({flux}) and ivar ({ivar}) differ in length.", { wave: wave.length, flux: flux.length, ivar: ivar.length }));
+  if (wave.length < 2 || !wave.every(Number.isFinite)) throw new Refusal(t("The wavelengths are not all numbers."));
   if (wave.every((w, i) => i === 0 || w < wave[i - 1])) [wave, flux, ivar] = [wave, flux, ivar].map((a) => a.slice().reverse());
   if (!(wave[0] > 0) || !wave.every((w, i) => i === 0 || w > wave[i - 1]))
-    throw new Refusal("The wavelengths do not rise from pixel to pixel: sort them, and remove repeats.");
-  if (!flux.some(Number.isFinite)) throw new Refusal("The flux holds no finite number.");
+    throw new Refusal(t("The wavelengths do not rise from pixel to pixel: sort them, and remove repeats."));
+  if (!flux.some(Number.isFinite)) throw new Refusal(t("The flux holds no finite number."));
   const good = flux.map((f, i) => Number(Number.isFinite(f) && Number.isFinite(ivar[i]) && ivar[i] > 0));
-  if (!good.some((v) => v > 0)) throw new Refusal("The inverse variance is zero or no number throughout: the file gives no errors.");
+  if (!good.some((v) => v > 0)) throw new Refusal(t("The inverse variance is zero or no number throughout: the file gives no errors."));
   return { ...spectrum, wave, flux: flux.map((f, i) => (good[i] ? f : 0)), ivar: ivar.map((v, i) => (good[i] ? v : 0)) };
 }

@@ -9,6 +9,7 @@ import { isFits, parseFits } from "./fits.js";
 import { C_KMS, clean } from "./observe.js";
 import { Refusal } from "./refusal.js";
 import { parseText } from "./text.js";
+import { t } from "../i18n.js";
 
 export const MAX_BYTES = 256e6; // of a file, unpacked
 
@@ -42,15 +43,15 @@ const DESI_WINDOW = [7095 * (1 - REACH), 8857 * (1 + REACH)];
  * @throws {Refusal}
  */
 export async function readFile(bytes, name) {
-  if (!bytes.length) throw new Refusal("The file is empty.");
+  if (!bytes.length) throw new Refusal(t("The file is empty."));
   const content = bytes[0] === 0x1f && bytes[1] === 0x8b ? await unpack(bytes) : bytes;
   if (isFits(content)) return fromFits(parseFits(content));
-  if (/\.fits?(\.gz)?$/i.test(name)) throw new Refusal("The file is no FITS file: it does not begin with SIMPLE.");
+  if (/\.fits?(\.gz)?$/i.test(name)) throw new Refusal(t("The file is no FITS file: it does not begin with SIMPLE."));
   return fromText(content);
 }
 
 async function unpack(bytes) {
-  if (typeof DecompressionStream === "undefined") throw new Refusal("This browser cannot unpack gzip: unpack the file first.");
+  if (typeof DecompressionStream === "undefined") throw new Refusal(t("This browser cannot unpack gzip: unpack the file first."));
   const parts = [];
   let size = 0;
   try {
@@ -65,7 +66,7 @@ async function unpack(bytes) {
     }
   } catch (error) {
     if (error instanceof Refusal) throw error;
-    throw new Refusal("The file is compressed, and damaged: it cannot be unpacked. Fetch it again.");
+    throw new Refusal(t("The file is compressed, and damaged: it cannot be unpacked. Fetch it again."));
   }
   const out = new Uint8Array(size);
   let at = 0;
@@ -77,25 +78,25 @@ async function unpack(bytes) {
 }
 
 export function tooLarge(what = "") {
-  return `The file is larger than ${MAX_BYTES / 1e6}\u00a0MB${what && ` when ${what}`}: cut out the spectra that you want, or use the command line.`;
+  return t("The file is larger than {e6}\u00a0MB{what}: cut out the spectra that you want, or use the command line.", { e6: MAX_BYTES / 1e6, what: what && ` when ${what}` });
 }
 
 // Tables
 
 function fromText(bytes) {
   const sample = bytes.subarray(0, 4096);
-  if (sample.includes(0)) throw new Refusal("The file is in no format that this page reads: give FITS, CSV or ECSV.");
+  if (sample.includes(0)) throw new Refusal(t("The file is in no format that this page reads: give FITS, CSV or ECSV."));
   let text;
   try {
     text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch {
-    throw new Refusal("The file is in no format that this page reads: give FITS, CSV or ECSV.");
+    throw new Refusal(t("The file is in no format that this page reads: give FITS, CSV or ECSV."));
   }
   const { names, columns, units } = parseText(text);
   const at = (...wanted) => wanted.map((w) => names.findIndex((n) => n.toLowerCase() === w)).find((i) => i >= 0) ?? -1;
   const [wave, flux] = [at(...WAVE), at(...FLUX)];
   for (const [what, found] of [["wave", wave], ["flux", flux]])
-    if (found < 0) throw new Refusal(`The column ${what} is missing (there are ${listed(names)}): name it so.`);
+    if (found < 0) throw new Refusal(t("The column {what} is missing (there are {names}): name it so.", { what, names: listed(names) }));
   const weight = ivarFrom(names, (i) => columns[i], at);
   return {
     format: "table",
@@ -113,7 +114,7 @@ function ivarFrom(names, values, at) {
   const ivar = at(...IVAR);
   if (ivar >= 0) return values(ivar);
   const error = at(...ERROR);
-  if (error < 0) throw new Refusal(`The column ivar is missing (there are ${listed(names)}): add the inverse variance, or the error.`);
+  if (error < 0) throw new Refusal(t("The column ivar is missing (there are {names}): add the inverse variance, or the error.", { names: listed(names) }));
   return values(error).map((s) => (s > 0 ? s ** -2 : 0));
 }
 
@@ -132,10 +133,10 @@ function unitState(name, unit, values) {
 function toAngstrom(name, values, unit) {
   if (name.toLowerCase() === "loglam") return values.map((v) => 10 ** v);
   const factor = unit ? UNITS[String(unit).toLowerCase().replace(/\s/g, "")] : 1;
-  if (!factor) throw new Refusal(`The wavelengths have the unit ${String(unit).slice(0, 20)}, which is no length: choose one.`);
+  if (!factor) throw new Refusal(t("The wavelengths have the unit {unit}, which is no length: choose one.", { unit: String(unit).slice(0, 20) }));
   const out = values.map((v) => v * factor);
   const m = middle(out);
-  if (!unit && !(m > 2000 && m < 200000)) throw new Refusal(`The wavelengths (median ${m.toPrecision(4)}) are not in \u00e5ngstr\u00f6m: choose their unit.`);
+  if (!unit && !(m > 2000 && m < 200000)) throw new Refusal(t("The wavelengths (median {m}) are not in \u00e5ngstr\u00f6m: choose their unit.", { m: m.toPrecision(4) }));
   return out;
 }
 
@@ -151,7 +152,7 @@ function fromFits(hdus) {
   const lamost = hdus.find((h) => ["WAVELENGTH", "FLUX", "IVAR", "ANDMASK"].every((n) => h.find(n)));
   if (lamost || isLamostImage(hdus[0])) return fromLamost(hdus, lamost);
   if (hdus.some((h) => CATALOGUES.includes(h.name)))
-    throw new Refusal("The file is a catalogue, not a file of spectra: give the coadd or spectra file that it belongs to.");
+    throw new Refusal(t("The file is a catalogue, not a file of spectra: give the coadd or spectra file that it belongs to."));
   return fromTable(hdus);
 }
 
@@ -173,7 +174,7 @@ function anyAir(hdus) {
 
 function fromTable(hdus) {
   const table = hdus.find((h) => h.find(...FLUX));
-  if (!table) throw new Refusal("No table of the file has a column flux: give one of the formats below, or columns wave, flux and ivar.");
+  if (!table) throw new Refusal(t("No table of the file has a column flux: give one of the formats below, or columns wave, flux and ivar."));
   const names = table.columns.map((c) => c.name);
   const flux = table.find(...FLUX);
   const vectors = flux.repeat > 1;
@@ -204,10 +205,10 @@ function waveOf(hdus, table, vectors) {
   const column = table.find(...WAVE);
   if (column) return { name: column.name, unit: column.unit, values: (row) => (vectors && column.repeat > 1 ? table.values(column, row) : table.values(column)) };
   const hdu = hdus.find((h) => WAVE.includes(h.name.toLowerCase()));
-  if (!hdu) throw new Refusal("The column wave is missing: give it as a column, or once in an HDU named WAVE.");
+  if (!hdu) throw new Refusal(t("The column wave is missing: give it as a column, or once in an HDU named WAVE."));
   if (hdu.isTable) {
     const first = hdu.columns[0];
-    if (!first) throw new Refusal("HDU WAVE holds no column.");
+    if (!first) throw new Refusal(t("HDU WAVE holds no column."));
     return { name: first.name, unit: first.unit, values: () => hdu.values(first) };
   }
   return { name: hdu.name, unit: hdu.header.get("BUNIT") || null, values: () => hdu.imageRow(0) };
@@ -223,7 +224,7 @@ function single(format, z, air, spectrum) {
 function fromSdss(hdus, coadd) {
   const about = hdus.find((h) => h.name === "SPALL") ?? hdus.find((h) => h.name === "SPECOBJ");
   const column = about?.find("Z");
-  if (!column || !about.rows) throw new Refusal("HDU SPECOBJ with the redshift Z is missing: give the file in SDSS\u2019s own layout.");
+  if (!column || !about.rows) throw new Refusal(t("HDU SPECOBJ with the redshift Z is missing: give the file in SDSS\u2019s own layout."));
   const z = finiteOr0(about.values(column, 0)[0]);
   return single("SDSS spectrum", z, saysAir(hdus[0]) ?? false, () => {
     const flags = coadd.find("and_mask");
@@ -279,7 +280,7 @@ function fromDesi(hdus) {
   const named = (name) => hdus.find((h) => h.name === name);
   const fibermap = named("FIBERMAP");
   const id = fibermap.find("TARGETID");
-  if (!id) throw new Refusal("HDU FIBERMAP has no TARGETID: give the file in DESI\u2019s own layout.");
+  if (!id) throw new Refusal(t("HDU FIBERMAP has no TARGETID: give the file in DESI\u2019s own layout."));
   const ids = fibermap.texts(id);
   const type = fibermap.find("OBJTYPE");
   const types = type && fibermap.texts(type);
@@ -290,7 +291,7 @@ function fromDesi(hdus) {
     if ((types && types[row] !== "TGT") || (faults && faults[row] !== 0)) return;
     targets.set(target, [...(targets.get(target) ?? []), row]);
   });
-  if (!targets.size) throw new Refusal("No row of the file is a target with a fibre without fault.");
+  if (!targets.size) throw new Refusal(t("No row of the file is a target with a fibre without fault."));
   const order = [...targets.keys()].sort((a, b) => (BigInt(a) < BigInt(b) ? -1 : 1));
   const red = ["R", "Z"].filter((a) => named(`${a}_FLUX`));
   const arms = red.length ? red : ["B"];
@@ -307,11 +308,11 @@ function fromDesi(hdus) {
 /** One arm of one target, its exposures combined by inverse variance. */
 function desiArm(named, arm, count, rows, windowed) {
   const [axis, flux, ivar, mask] = ["WAVELENGTH", "FLUX", "IVAR", "MASK"].map((what) => named(`${arm}_${what}`));
-  if (!axis || !flux || !ivar) throw new Refusal(`HDU ${arm}_WAVELENGTH, ${arm}_FLUX or ${arm}_IVAR is missing: give the file in DESI\u2019s own layout.`);
+  if (!axis || !flux || !ivar) throw new Refusal(t("HDU {arm}_WAVELENGTH, {arm}_FLUX or {arm}_IVAR is missing: give the file in DESI\u2019s own layout.", { arm }));
   const wave = axis.imageRow(0);
   for (const hdu of [flux, ivar, ...(mask ? [mask] : [])])
     if (hdu.shape[0] !== wave.length || (hdu.shape[1] ?? 1) !== count)
-      throw new Refusal(`HDU ${hdu.name} is not as large as FIBERMAP and the wavelengths say. Fetch the file again.`);
+      throw new Refusal(t("HDU {name} is not as large as FIBERMAP and the wavelengths say. Fetch the file again.", { name: hdu.name }));
   const [lo, hi] = windowed ? DESI_WINDOW : [-Infinity, Infinity];
   const from = firstAbove(wave, lo - DESI_STEP / 2);
   const to = firstAbove(wave, hi + DESI_STEP / 2);
@@ -340,15 +341,15 @@ function firstAbove(sorted, value) {
 /** Arms on one lattice, weighed by inverse variance where they overlap. */
 function mergeArms(all) {
   const arms = all.filter((arm) => arm.wave.length);
-  if (!arms.length) throw new Refusal("No arm of the file has pixels inside the band.");
+  if (!arms.length) throw new Refusal(t("No arm of the file has pixels inside the band."));
   const start = Math.min(...arms.map((arm) => arm.wave[0]));
   const places = arms.map((arm) => Array.from(arm.wave, (w) => Math.round((w - start) / DESI_STEP)));
   arms.forEach((arm, a) => {
     if (!places[a].every((p, i) => Math.abs(start + DESI_STEP * p - arm.wave[i]) < 0.01 * DESI_STEP))
-      throw new Refusal("The wavelengths are not on DESI\u2019s lattice of 0.8\u00a0\u00c5: give files of its pipeline.");
+      throw new Refusal(t("The wavelengths are not on DESI\u2019s lattice of 0.8\u00a0\u00c5: give files of its pipeline."));
   });
   const n = Math.max(...places.map((p) => p[p.length - 1])) + 1;
-  if (!(n < 1e6)) throw new Refusal("The wavelengths of the arms are too far apart. Fetch the file again.");
+  if (!(n < 1e6)) throw new Refusal(t("The wavelengths of the arms are too far apart. Fetch the file again."));
   const [total, weight] = [new Float64Array(n), new Float64Array(n)];
   arms.forEach((arm, a) =>
     places[a].forEach((p, i) => {

@@ -1,6 +1,7 @@
 /** CSV and ECSV tables of one spectrum: named columns of numbers, with the units that an ECSV header gives. */
 
 import { Refusal } from "./refusal.js";
+import { t } from "../i18n.js";
 
 const MAX_COLUMNS = 500;
 
@@ -13,17 +14,17 @@ export function parseText(text) {
   const lines = text.replace(/^\ufeff/, "").split(/\r\n|\n|\r/);
   const head = lines.filter((line) => line.startsWith("#")).join("\n");
   const rows = lines.filter((line) => line.trim() !== "" && !line.startsWith("#"));
-  if (rows.length < 3) throw new Refusal("The file holds no table of a spectrum: give a line of column names, then one line for each pixel.");
+  if (rows.length < 3) throw new Refusal(t("The file holds no table of a spectrum: give a line of column names, then one line for each pixel."));
   const ecsv = /^#\s*%ECSV/.test(head);
   const delimiter = ecsv && !/^#\s*delimiter:\s*','/m.test(head) ? " " : ",";
   const names = split(rows[0], delimiter);
   if (names.length < 2 || names.length > MAX_COLUMNS || names.every((name) => name !== "" && Number.isFinite(Number(name))))
-    throw new Refusal("The first line of the table does not name its columns; name them wave, flux and ivar (or error), separated by commas.");
+    throw new Refusal(t("The first line of the table does not name its columns; name them wave, flux and ivar (or error), separated by commas."));
   const columns = names.map(() => new Float64Array(rows.length - 1));
   for (let r = 1; r < rows.length; r++) {
     const cells = split(rows[r], delimiter);
     if (cells.length !== names.length)
-      throw new Refusal(`Line ${r + 1} of the table has ${cells.length} entries, but ${names.length} columns are named.`);
+      throw new Refusal(t("Line {r} of the table has {cells} entries, but {names} columns are named.", { r: r + 1, cells: cells.length, names: names.length }));
     for (let c = 0; c < cells.length; c++) columns[c][r - 1] = cells[c] === "" ? NaN : Number(cells[c]);
   }
   return { names, columns, units: names.map((name) => (ecsv ? unitOf(head, name) : null)) };

@@ -10,6 +10,7 @@ import { MAX_BYTES, readFile, tooLarge } from "./read.js";
 import { Refusal } from "./refusal.js";
 import { wavelengths } from "../data.js";
 import { CACHE, keyOf } from "./cache.js";
+import { t } from "../i18n.js";
 
 const CONSTANTS = ["used", "basis_mean", "basis", "continuum_basis", "continuum_fit"];
 const GZIP = 0x1f;
@@ -33,17 +34,17 @@ self.addEventListener("message", async ({ data }) => {
 function sentence(error, task) {
   if (error instanceof Refusal) return error.message;
   console.debug(error); // for whoever mends it
-  if (error instanceof RangeError && /memory|alloc|buffer/i.test(error.message)) return "There is not enough memory for this: close other pages and try again.";
+  if (error instanceof RangeError && /memory|alloc|buffer/i.test(error.message)) return t("There is not enough memory for this: close other pages and try again.");
   return task === "load"
-    ? "The network could not be started in this browser. Try again, or use the command line."
-    : "The file is damaged or in a layout that this page does not know.";
+    ? t("The network could not be started in this browser. Try again, or use the command line.")
+    : t("The file is damaged or in a layout that this page does not know.");
 }
 
 // Loading
 
 /** @param {{files: {runtime: object, networks: object[]}}} message see site_builder/live.py */
 async function load({ files }, report) {
-  if (typeof WebAssembly !== "object") throw new Refusal("This browser runs no WebAssembly, which the network needs. Use the command line instead.");
+  if (typeof WebAssembly !== "object") throw new Refusal(t("This browser runs no WebAssembly, which the network needs. Use the command line instead."));
   const wanted = files.networks.filter((n) => !networks.has(n.name));
   const downloads = [...(runtime ? [] : [files.runtime]), ...wanted];
   const total = downloads.reduce((sum, d) => sum + d.bytes, 0);
@@ -77,23 +78,23 @@ async function fetchBytes(download, report) {
   try {
     response = await fetch(new URL(download.url, self.location.href));
   } catch {
-    throw new Refusal("The network could not be loaded: the connection failed. Check it and try again.");
+    throw new Refusal(t("The network could not be loaded: the connection failed. Check it and try again."));
   }
-  if (!response.ok || !response.body) throw new Refusal(`The network could not be loaded: the server answered ${response.status}. Try again later.`);
+  if (!response.ok || !response.body) throw new Refusal(t("The network could not be loaded: the server answered {status}. Try again later.", { status: response.status }));
   const content = new Uint8Array(download.bytes);
   let at = 0;
   const reader = response.body.getReader();
   for (;;) {
     const { done, value } = await reader.read().catch(() => {
-      throw new Refusal("The network could not be loaded: the connection broke off. Check it and try again.");
+      throw new Refusal(t("The network could not be loaded: the connection broke off. Check it and try again."));
     });
     if (done) break;
-    if (at + value.length > content.length) throw new Refusal("The network was changed while it was loaded. Reload the page.");
+    if (at + value.length > content.length) throw new Refusal(t("The network was changed while it was loaded. Reload the page."));
     content.set(value, at);
     at += value.length;
     report(value.length);
   }
-  if (at !== content.length) throw new Refusal("The network came incomplete: the connection broke off. Check it and try again.");
+  if (at !== content.length) throw new Refusal(t("The network came incomplete: the connection broke off. Check it and try again."));
   await checked(content, download.sha256);
   await cache?.put(key, new Response(content)).catch(() => null); // no room: the next visit loads it again
   return content;
@@ -103,7 +104,7 @@ async function checked(content, sha256) {
   if (!self.crypto?.subtle) return; // not a secure context
   const digest = new Uint8Array(await self.crypto.subtle.digest("SHA-256", content));
   const hex = Array.from(digest, (b) => b.toString(16).padStart(2, "0")).join("");
-  if (hex !== sha256) throw new Refusal("The network came damaged: it is not the file that this page was built with. Reload the page.");
+  if (hex !== sha256) throw new Refusal(t("The network came damaged: it is not the file that this page was built with. Reload the page."));
 }
 
 async function start(about, packed) {
@@ -116,7 +117,7 @@ async function start(about, packed) {
 }
 
 async function unpack(packed) {
-  if (typeof DecompressionStream === "undefined") throw new Refusal("This browser is too old to unpack the network. Use the command line instead.");
+  if (typeof DecompressionStream === "undefined") throw new Refusal(t("This browser is too old to unpack the network. Use the command line instead."));
   return new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"))).arrayBuffer();
 }
 
@@ -154,7 +155,7 @@ async function ask(network, flux, valid) {
 
 function networkOf(name) {
   const network = networks.get(name);
-  if (!network) throw new Refusal("The network for this kind of spectrum is not loaded.");
+  if (!network) throw new Refusal(t("The network for this kind of spectrum is not loaded."));
   return network;
 }
 
@@ -173,7 +174,7 @@ async function read({ content, name }) {
   try {
     bytes = new Uint8Array(await content.arrayBuffer());
   } catch {
-    throw new Refusal("The file could not be read from the disk. Choose it again.");
+    throw new Refusal(t("The file could not be read from the disk. Choose it again."));
   }
   file = await readFile(bytes, name);
   const { format, rows, unit, air, z } = file;
@@ -185,7 +186,7 @@ async function read({ content, name }) {
  * @returns everything that is said and drawn
  */
 async function answer({ row, spectrum, unit, air, rv, network: chosen }) {
-  if (!spectrum && !file) throw new Refusal("No file is open. Choose one.");
+  if (!spectrum && !file) throw new Refusal(t("No file is open. Choose one."));
   const found = spectrum ?? file.take(row, unit);
   const network = networkOf(chosen ?? choose(found.wave));
   const { on, coverage, misfit, refusal } = judge(found, { air, rv }, network);
