@@ -77,7 +77,7 @@ def numbered(text: str) -> tuple[str, list[str]]:
 _FIELD = re.compile(r"\{(\w+)\}")
 
 
-_FIGURES = "site_builder/figures/"
+_PYTHON = "site_builder/"
 
 
 class Catalogue:
@@ -113,7 +113,8 @@ class Catalogue:
         """Texts with ``{fields}`` as patterns, those with the most letters first."""
         # "%{y}" is Plotly's and filled in by the browser, "%(n)s" stands in templates only
         ids = [key for key in self.texts if _FIELD.search(key) and not re.search(r"%\{(?!\{)|%\(", key)]
-        ids = [key for key in ids if any(path.startswith(_FIGURES) for path in self.places[key])]
+        ids = [key for key in ids if any(path.startswith(_PYTHON) for path in self.places[key])]
+        ids = [key for key in ids if _FIELD.sub("", key).strip()]
         ids.sort(key=lambda key: (-len(_FIELD.sub("", key)), key))
         out = []
         for key in ids:
@@ -218,7 +219,10 @@ def figure_words(value: Any, inside: bool = False) -> Any:
         return {k: figure_words(v, k in WORDS) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [figure_words(v, inside) for v in value]
-    return finished(value) if inside and isinstance(value, str) else value
+    if not inside or not isinstance(value, str):
+        return value
+    whole = value.replace("<br>", " ")  # what was broken into lines in English
+    return value if (translated := finished(whole)) == whole else translated
 
 
 # Chinese is set without spaces around its punctuation and between its characters; templates leave them there.

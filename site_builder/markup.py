@@ -179,7 +179,15 @@ def worded_svg(clean: str) -> str:
     """A figure that was drawn in English with the words of the language that is being rendered."""
     if i18n.language() is i18n.ENGLISH:
         return clean
-    return _WORDS.sub(lambda m: m[1] + escape(i18n.finished(unescape(m[2]))), clean)
+    texts = [unescape(match[2]) for match in _WORDS.finditer(clean)]
+    said = [i18n.finished(text) for text in texts]
+    for i in range(len(texts) - 1):
+        for lines in (2, 3):  # a text that was broken into lines in English is one line in another language
+            whole = " ".join(texts[i : i + lines])
+            if said[i] == texts[i] and (translated := i18n.finished(whole)) != whole:
+                said[i : i + lines] = [translated] + [""] * (lines - 1)
+    words = iter(said)
+    return _WORDS.sub(lambda match: match[1] + escape(next(words)), clean)
 
 
 def themed_svg(clean: str, name: str, title: str, css_class: str) -> Markup:

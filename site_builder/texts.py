@@ -23,6 +23,7 @@ PROSE = frozenset(
         "band",
         "base",
         "bright",
+        "correction",
         "credit",
         "description",
         "faint",

@@ -12,6 +12,7 @@ from tests.factory import make_results
 from tests.site_fixture import build_site, serve
 
 FILES = [page.file for page in PAGES]
+CHINESE = ["zh/" + file for file in FILES]
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +57,8 @@ def scroll_through(page: Any) -> None:
 def test_every_page_is_quiet_and_accessible(browser: Any, address: str, scheme: str) -> None:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme, reduced_motion="reduce")
     found: dict[str, list[str]] = {}
-    for file in FILES:
+    chinese = CHINESE[scheme == "dark" :: 2]  # each in one of the themes
+    for file in [*FILES, *chinese]:
         page = context.new_page()
         bad = watch(page, address)
         page.goto(address + file)
@@ -76,7 +78,7 @@ def test_nothing_is_wider_than_a_small_phone(browser: Any, address: str) -> None
     context = browser.new_context(viewport={"width": 320, "height": 700})
     wide = {}
     page = context.new_page()
-    for file in FILES:
+    for file in [*FILES, *CHINESE]:
         page.goto(address + file)
         scroll_through(page)
         excess = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
@@ -238,6 +240,33 @@ def test_theme_is_remembered(browser: Any, address: str) -> None:
     page.goto(address + "data.html")
     assert page.evaluate(ground) == dark
     context.close()
+
+
+def test_the_other_language_shows_the_same_view(browser: Any, address: str) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    bad = watch(page, address)
+    page.goto(address + "results.html?from=a#cost")
+    page.get_by_role("link", name="中文").click()
+    page.wait_for_load_state("networkidle")
+    assert page.url == address + "zh/results.html?from=a#cost"
+    assert page.locator("#cost").is_visible()
+    assert page.locator("html").get_attribute("lang") == "zh-Hans"
+    page.locator("[data-language]").focus()
+    page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+    assert page.url == address + "results.html?from=a#cost"
+    page.goto(address + "zh/tokens.html")
+    page.wait_for_selector("#tok-out-index:not(:empty)")
+    page.locator("#tok-patch").press("Home")
+    page.wait_for_timeout(400)  # the state reaches the address after things have calmed down
+    view = page.url.partition("#")[2]
+    assert "patch=1" in view
+    page.get_by_role("link", name="English").click()
+    page.wait_for_selector("#tok-out-index:not(:empty)")
+    page.wait_for_timeout(400)
+    assert page.url == f"{address}tokens.html#{view}"
+    assert bad == []
+    page.close()
 
 
 def test_menu_on_a_phone(browser: Any, address: str) -> None:

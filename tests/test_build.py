@@ -300,6 +300,38 @@ def test_links_and_fragments_resolve(files: dict[str, bytes], documents: dict[st
                 assert fragment in documents[target].ids, f"{path} links to {link}"
 
 
+def test_both_languages_name_each_other(files: dict[str, bytes]) -> None:
+    sitemap = files["sitemap.xml"].decode()
+    for page in PAGES:
+        url = {one.tag: BASE + one.folder + page.file.removesuffix("index.html") for one in LANGUAGES}
+        for one in LANGUAGES:
+            html = files[one.folder + page.file].decode()
+            assert f'<html lang="{one.tag}">' in html
+            named = dict(re.findall(r'<link rel="alternate" hreflang="([^"]+)" href="([^"]+)">', html))
+            if not page.indexed:
+                assert not named
+                continue
+            assert named == url | {"x-default": url[ENGLISH.tag]}
+            assert f'<link rel="canonical" href="{url[one.tag]}">' in html
+            assert f'<meta property="og:locale" content="{one.locale}">' in html
+            entry = re.search(rf"<url><loc>{re.escape(url[one.tag])}</loc>(.*?)</url>", sitemap)
+            assert entry is not None
+            assert dict(re.findall(r'hreflang="([^"]+)" href="([^"]+)"', entry[1])) == named
+
+
+def test_addresses_in_a_page_lead_to_files(files: dict[str, bytes]) -> None:
+    count = 0
+    for path in (p for p in files if p.endswith(".html")):
+        for block in re.findall(
+            r'<script type="application/json" id="[^"]+">(.*?)</script>', files[path].decode(), re.S
+        ):
+            for address in re.findall(r'"((?:\.\./)*(?:data|assets)/[^"]+)"', block):
+                target = posixpath.normpath(posixpath.join(posixpath.dirname(path), address))
+                assert target in files or any(f.startswith(target + "/") for f in files), f"{path}: {address}"
+                count += 1
+    assert count > 50
+
+
 def test_pages_are_well_formed(documents: dict[str, Document]) -> None:
     assert {one.folder + p.file for p in PAGES for one in LANGUAGES} == set(documents)
     assert len(PAGES) == 11

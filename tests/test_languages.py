@@ -13,6 +13,7 @@ from site_builder.cli import build
 from site_builder.figures import svg
 from site_builder.i18n import CHINESE, ENGLISH, N_, Catalogue, finished, ngettext, said, set_type, speaking
 from site_builder.i18n import _ as say
+from site_builder.markup import worded_svg
 from site_builder.texts import prose
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -99,9 +100,23 @@ def test_texts_of_figures_are_known_with_their_fields_filled_in() -> None:
     assert own.finished("Magnitude 20 to 21.5") == "星等 20 至 21.5"
     assert own.finished("SpecViT-Ti, synthetic only") == "SpecViT-Ti（仅合成）"
     assert own.finished("0.25") == "0.25"
+    assert own.finished("Nobody wrote") == "Nobody wrote"
     with speaking(CHINESE):
         words = i18n.figure_words({"name": "Bayes limit", "meta": {"part": "Bayes limit"}, "x": ["Bayes limit"]})
     assert words == {"name": "贝叶斯极限", "meta": {"part": "Bayes limit"}, "x": ["Bayes limit"]}
+
+
+def test_lines_of_a_figure_are_put_together_again() -> None:
+    drawn = "<svg><text x='1'>At the right</text><text>1% of the pixels hit by</text><text>cosmic rays</text></svg>"
+    with speaking(CHINESE):
+        assert (
+            worded_svg(drawn)
+            == "<svg><text x='1'>At the right</text><text>1% 的像素被宇宙线击中</text><text></text></svg>"
+        )
+        assert i18n.figure_words({"ticktext": ["1% of the pixels<br>hit by cosmic rays"]}) == {
+            "ticktext": ["1% 的像素被宇宙线击中"]
+        }
+    assert worded_svg(drawn) == drawn
 
 
 def test_chinese_is_set_without_spaces_around_its_punctuation() -> None:

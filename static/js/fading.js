@@ -8,6 +8,7 @@ import { Chart } from "./chart.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, say } from "./dom.js";
 import { angstrom, fixed } from "./format.js";
+import { t } from "./i18n.js";
 import { loader } from "./live/loader.js";
 import { LiveModel, Overtaken } from "./live/model.js";
 import { addNoise, normals, sigmaFlux, snr } from "./noise.js";
@@ -48,17 +49,18 @@ function simulate() {
 const chart = new Chart(
   stageHost("home-spectrum"),
   {
-    label: `Noisy and noise-free spectrum of ${star.title}`,
+    label: t("Noisy and noise-free spectrum of {star}", { star: t(star.title) }),
     height: 260,
     tools: false,
-    xLabel: "vacuum wavelength (\u00c5)",
-    yLabel: "flux / median",
+    xLabel: t("vacuum wavelength (\u00c5)"),
+    yLabel: t("flux / {by}", { by: t("median") }),
     series: [
       { stroke: () => tint("flux-noisy", 0.7), width: 0.8 },
       { stroke: () => color("specvit"), width: 1.4 },
     ],
     yRange: () => range,
-    describe: (i) => `${angstrom(wave[i])}: flux ${fixed(noisy[i], 3)}, without noise ${fixed(flux[i], 3)}`,
+    describe: (i) => 
+      t("{wave}: flux {noisy}, without noise {flux}", { wave: angstrom(wave[i]), noisy: fixed(noisy[i], 3), flux: fixed(flux[i], 3) }),
   },
   [wave, noisy, flux],
 );
@@ -72,7 +74,11 @@ function paint() {
 
 function write(value, error) {
   ui.logg.textContent = `${fixed(value, 2)} \u00b1 ${fixed(error, 2)}`;
-  ui.magnitude.setAttribute("aria-valuetext", `magnitude ${fixed(state.magnitude, 2)}, log g ${fixed(value, 2)} plus or minus ${fixed(error, 2)}`);
+  ui.magnitude.setAttribute("aria-valuetext", t("magnitude {magnitude}, log g {answer} plus or minus {error}", {
+      magnitude: fixed(state.magnitude, 2),
+      answer: fixed(value, 2),
+      error: fixed(error, 2),
+    }));
 }
 
 /** Ask the network here; an answer to an earlier magnitude is dropped. */
@@ -100,7 +106,7 @@ update();
 
 if (model) {
   const { begin } = loader(byId("home-loader"), model, {
-    label: "Let the network answer here",
+    label: t("Let the network answer here"),
     ready: () => {
       state.live = true;
       ui.magnitude.step = 0.1;
