@@ -79,7 +79,7 @@ class Star:
         mh = f"{f.mh:+.2f}".replace("-", "\u2212")
         return _(
             "{title}: log g {logg}, {teff} K, [M/H] {mh}",
-            title=f.title,
+            title=said(f.title),
             logg=f"{f.logg:.2f}",
             teff=f"{f.teff:.0f}",
             mh=mh,
