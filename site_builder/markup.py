@@ -183,8 +183,8 @@ def worded_svg(clean: str) -> str:
     said = [i18n.finished(text) for text in texts]
     for i in range(len(texts) - 1):
         for lines in (2, 3):  # a text that was broken into lines in English is one line in another language
-            whole = " ".join(texts[i : i + lines])
-            if said[i] == texts[i] and (translated := i18n.finished(whole)) != whole:
+            whole = " ".join(texts[i : i + lines])  # only texts of the results are long enough for that
+            if said[i] == texts[i] and (translated := i18n.said(whole)) != whole:
                 said[i : i + lines] = [translated] + [""] * (lines - 1)
     words = iter(said)
     return _WORDS.sub(lambda match: match[1] + escape(next(words)), clean)

@@ -103,7 +103,7 @@ def script_texts(page: Page, results: Results) -> dict[str, Any] | None:
     if page.scripts and "js/data.js" in modules:  # reads files of stars
         found |= {word: own.texts[word] for word in WORDS}
         stars = [star for run in results.runs.values() for star in run.examples.values()]
-        for star in [*stars, *results.spectra.values()]:
+        for star in [*stars, *results.spectra.values(), *results.instruments.values()]:
             fields = [getattr(star, name) for name in sorted(PROSE & set(type(star).model_fields))]
             found |= {text: said for text in fields if isinstance(text, str) and (said := i18n.said(text)) != text}
     return dict(sorted(found.items()))

@@ -247,14 +247,12 @@ def test_the_other_language_shows_the_same_view(browser: Any, address: str) -> N
     bad = watch(page, address)
     page.goto(address + "results.html?from=a#cost")
     page.get_by_role("link", name="中文").click()
-    page.wait_for_load_state("networkidle")
-    assert page.url == address + "zh/results.html?from=a#cost"
+    page.wait_for_url(address + "zh/results.html?from=a#cost")
     assert page.locator("#cost").is_visible()
     assert page.locator("html").get_attribute("lang") == "zh-Hans"
     page.locator("[data-language]").focus()
     page.keyboard.press("Enter")
-    page.wait_for_load_state("networkidle")
-    assert page.url == address + "results.html?from=a#cost"
+    page.wait_for_url(address + "results.html?from=a#cost")
     page.goto(address + "zh/tokens.html")
     page.wait_for_selector("#tok-out-index:not(:empty)")
     page.locator("#tok-patch").press("Home")
@@ -262,9 +260,8 @@ def test_the_other_language_shows_the_same_view(browser: Any, address: str) -> N
     view = page.url.partition("#")[2]
     assert "patch=1" in view
     page.get_by_role("link", name="English").click()
+    page.wait_for_url(f"{address}tokens.html#{view}")
     page.wait_for_selector("#tok-out-index:not(:empty)")
-    page.wait_for_timeout(400)
-    assert page.url == f"{address}tokens.html#{view}"
     assert bad == []
     page.close()
 

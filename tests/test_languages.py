@@ -107,16 +107,15 @@ def test_texts_of_figures_are_known_with_their_fields_filled_in() -> None:
 
 
 def test_lines_of_a_figure_are_put_together_again() -> None:
-    drawn = "<svg><text x='1'>At the right</text><text>1% of the pixels hit by</text><text>cosmic rays</text></svg>"
+    drawn = "<svg><text x='1'>95</text><text>1% of the pixels hit by</text><text>cosmic rays</text><text>A</text></svg>"
     with speaking(CHINESE):
-        assert (
-            worded_svg(drawn)
-            == "<svg><text x='1'>At the right</text><text>1% 的像素被宇宙线击中</text><text></text></svg>"
-        )
-        assert i18n.figure_words({"ticktext": ["1% of the pixels<br>hit by cosmic rays"]}) == {
-            "ticktext": ["1% 的像素被宇宙线击中"]
-        }
+        told = worded_svg(drawn)
+        words = i18n.figure_words({"ticktext": ["1% of the pixels<br>hit by cosmic rays"]})
+    assert told == "<svg><text x='1'>95</text><text>1% 的像素被宇宙线击中</text><text></text><text>A</text></svg>"
+    assert words == {"ticktext": ["1% 的像素被宇宙线击中"]}
     assert worded_svg(drawn) == drawn
+    with speaking(CHINESE):  # what stands beside each other is no list
+        assert worded_svg("<text>0.5</text><text>Model,</text><text>one</text>").count("（") == 0
 
 
 def test_chinese_is_set_without_spaces_around_its_punctuation() -> None:
