@@ -8,6 +8,7 @@ Templates get, beside the page's own context:
 ``fmt(value, digits)``                 a plain number of the layout (never a result)
 ``site``, ``page``, ``pages``          the build, this page, all pages in the order of the menu
 ``{% trans %}``, ``_``, ``ngettext``   texts in the language of the page; texts of the results are looked up unasked
+``still``                              true, if a page sets it: its own scripts are not loaded
 ``star_class(name, form)``             a class of stars in words: "many" (giants) or "Many" (Giants)
 ``sep(loop)``                          what stands before an item of a list in a sentence: "", ", " or " and "
 

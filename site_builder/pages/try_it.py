@@ -65,6 +65,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     page_data = _browser(results, site, stars)
     return {
         "browser": page_data,
+        "still": page_data is None,  # nothing for the page's script to do
         "groups": star_list.options(stars),
         "networks": live.networks(results),
         "runtime_version": live.runtime_version(),
