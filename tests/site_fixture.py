@@ -45,7 +45,7 @@ def build_site(results: Path, out: Path, modules: Sequence[PageModule] | None = 
     loaded, site = Results.load(results), Site()
     publish_results(loaded, site)
     for module in modules:
-        html = render_page(module.PAGE, PAGES, loaded, site, module.context(loaded, site))
+        html = render_page(module.PAGE, PAGES, loaded, site, {"json_ld": None} | module.context(loaded, site))
         site.publish(module.PAGE.file, html)
     site.make_all()  # what no template looks at: the inspector
     write_site(out, site.files)

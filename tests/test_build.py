@@ -19,10 +19,11 @@ from site_builder.cli import build, main
 from site_builder.contract import folders
 from site_builder.figures import svg
 from site_builder.i18n import CHINESE, ENGLISH, LANGUAGES, said, speaking
-from site_builder.pages import PAGES
+from site_builder.pages import MODULES, PAGES
 from site_builder.publish import MARKER
 from tests.factory import make_results
 from tests.pages import Document, derive, read
+from tests.site_fixture import build_site
 
 ROOT = Path(__file__).resolve().parent.parent
 BASE = "https://example.org/specvit/"
@@ -579,3 +580,14 @@ def test_spectra_without_labels_are_shown_without_labels(
     assert b"TEFF" not in files["data/spectra/test-galaxy.fits"]
     assert "instruments" in documents["deep-dive.html"].ids
     assert "files-spectra" in documents["data.html"].ids
+
+
+def test_home_is_an_argument_of_fewer_than_900_words(tmp_path: Path) -> None:
+    """Words of the shipped home page: what a reader meets without opening anything."""
+    modules = [module for module in MODULES if module.PAGE.slug == "index"]
+    page = (build_site(ROOT / "results", tmp_path / "site", modules) / "index.html").read_text(encoding="utf-8")
+    main = page[page.index("<main") : page.index("</main>")]
+    hidden = "svg|script|details|noscript"
+    text = re.sub(r"<[^>]+>", " ", re.sub(rf"<({hidden})\b.*?</\1>", "", main, flags=re.S))
+    words = [word for word in text.split() if re.search("[A-Za-z]", word)]
+    assert 400 < len(words) < 900

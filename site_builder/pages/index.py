@@ -17,6 +17,7 @@ from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
 from site_builder.transfer_findings import told
 from site_builder.transfers import covered_surveys
+from site_builder.worth import worth_of
 
 PAGE = Page(
     slug="index",
@@ -147,4 +148,5 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "limits_path": run.file(f"limits.{curve.name}.json"),
         "curve_own": run.row(curve.name, run.specvit.name),
         "fading": fading(results, site),
+        "worth": worth_of(run),
     }
