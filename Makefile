@@ -41,7 +41,7 @@ readme: $(VENV)/.site ## write the tables of README.md again from results/
 screenshots: $(VENV)/.test $(VENV)/.chromium ## take the pictures of README.md again from the site as it is
 	$(BIN)/python docs/screenshots.py
 
-bench: $(VENV)/.bench $(VENV)/.chromium ## measure simulation, training, inference, posteriors and repainting (minutes)
+bench: $(VENV)/.bench $(VENV)/.chromium ## measure building, simulation, training, inference, posteriors and repainting (minutes)
 	$(BIN)/python benchmarks/report.py
 
 clean: ## remove the environment and the built site

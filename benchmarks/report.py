@@ -6,9 +6,12 @@ import datetime
 import inference
 import limits
 import repaint
+import scale
 import simulation
 import training
 from common import ROOT, machine
+
+import build
 
 
 def main() -> None:
@@ -23,7 +26,7 @@ def main() -> None:
         f"{datetime.datetime.now(datetime.UTC).date()}; {machine()}.\n",
     ]
     print("\n".join(parts))
-    for module in (simulation, training, inference, limits, repaint):
+    for module in (build, scale, simulation, training, inference, limits, repaint):
         parts.append(module.measure().markdown())
         print(parts[-1], flush=True)
     if write:
