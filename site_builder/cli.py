@@ -1,6 +1,7 @@
 """Options of ``build.py``, and the order of a build: read, check, render, swap."""
 
 import argparse
+import gc
 import http.server
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from site_builder.cache import Cache, default_folder
 from site_builder.config import Own
 from site_builder.contract import BadInput
 from site_builder.contract.io import read_bytes
-from site_builder.jobs import MANY, beside, workers
+from site_builder.jobs import MANY, apart, workers
 from site_builder.publish import ROOT, Site, check_out, write_site
 from site_builder.results import Results
 
@@ -84,15 +85,21 @@ def build(
     """
     from site_builder import checks, site_files
 
-    folders = [results_dir] if isinstance(results_dir, Path) else list(results_dir)
-    results = Results.load(*folders)
-    apart = processes > 1 and len(results.undrawn) > MANY
-    checked = beside(lambda: checks.check_undrawn(results)) if apart else lambda: None
-    checks.run_all(results, undrawn=not apart)
-    cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
-    site = Site(base_url, cache=cache, processes=processes, own=own)
-    site_files.render_all(results, site)
-    checked()
+    collecting = gc.isenabled()
+    gc.disable()  # a build makes many objects and few cycles; looking for those takes a fifth of the time
+    try:
+        folders = [results_dir] if isinstance(results_dir, Path) else list(results_dir)
+        results = Results.load(*folders)
+        alone = processes > 1 and len(results.undrawn) > MANY
+        checked = apart(lambda: checks.check_undrawn(results)) if alone else lambda: None
+        checks.run_all(results, undrawn=not alone)
+        cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
+        site = Site(base_url, cache=cache, processes=processes, own=own)
+        site_files.render_all(results, site)
+        checked()
+    finally:
+        if collecting:
+            gc.enable()
     return site.files
 
 

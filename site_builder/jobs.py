@@ -5,9 +5,11 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from site_builder.cache import Cache
 
+T = TypeVar("T")
 FEW = 4  # jobs for which another process is not worth its start
 MANY = 200  # files to check for which it is
 
@@ -50,31 +52,32 @@ def workers() -> int:
     return min(8, len(os.sched_getaffinity(0)))
 
 
-def beside(call: Callable[[], object]) -> Callable[[], None]:
-    """Start a call in a process of its own; what is returned waits for its end, and raises what it raised."""
-    ours, theirs = multiprocessing.get_context("fork").Pipe(duplex=False)
+def apart(call: Callable[[], T]) -> Callable[[], T]:
+    """Start a call in a process of its own; what is returned waits for its end, and gives or raises what it did."""
+    fork = multiprocessing.get_context("fork")
+    ours, theirs = fork.Pipe(duplex=False)
 
     def work() -> None:
         try:
-            call()
+            theirs.send((call(), None))
         except Exception as error:
-            theirs.send(error)
-        else:
-            theirs.send(None)
+            theirs.send((None, error))
 
-    process = multiprocessing.get_context("fork").Process(target=work, daemon=True)
+    process = fork.Process(target=work, daemon=True)
     process.start()
     theirs.close()
 
-    def wait() -> None:
+    def wait() -> T:
         try:
-            raised = ours.recv()
+            given, raised = ours.recv()
         except EOFError:
-            raised = RuntimeError("a process that was checking results has ended before its time")
+            given, raised = None, RuntimeError("a process of the build has ended before its time")
         process.join()
         ours.close()
         if raised is not None:
             raise raised
+        result: T = given
+        return result
 
     return wait
 

@@ -11,6 +11,7 @@ our own code; a test bans ``Markup`` and ``|safe`` elsewhere.
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from urllib.parse import quote
 from xml.sax.saxutils import escape, unescape
 
@@ -48,10 +49,15 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
     extra = "" if q.op == "is" else f' data-op="{html(q.op)}"'
     if scale != 1.0:
         extra += f' data-scale="{scale:g}"'
-    source = html(" ".join(quote(PUBLISHED_BELOW + s, safe="/#~") for s in q.sources))
+    source = html(" ".join(map(_address, q.sources)))
     tail = f"<span class=unit>{html(NBSP + i18n._(unit))}</span>" if unit else ""
     # Pages hold thousands of these, and Markup.format is slow; so each part is escaped by itself here.
     return Markup(f'<data class=num value="{html(q.value)}" data-src="{source}"{extra}>{html(shown)}</data>{tail}')
+
+
+@cache
+def _address(source: str) -> str:
+    return quote(PUBLISHED_BELOW + source, safe="/#~")
 
 
 def interval(m: Measured, digits: int = 3, unit: str = "", sign: bool = False) -> Markup:

@@ -1,12 +1,14 @@
 """Every file of the site: pages, published results, schemas, and what crawlers read."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
 from site_builder import i18n
 from site_builder.citation import cite
 from site_builder.figures import plate
+from site_builder.jobs import apart
 from site_builder.pages import Page, shown
 from site_builder.publish import Site
 from site_builder.render import render_page
@@ -21,20 +23,40 @@ def render_all(results: Results, site: Site) -> None:
         site.publish(f"data/schema/{name}", content)
     if site.base_url:
         publish_for_crawlers(results, site)
-    for language in i18n.LANGUAGES:
-        with i18n.speaking(language):
-            render_pages(results, site)
+    english, *others = i18n.LANGUAGES
+    with i18n.speaking(english):
+        asked = ask(results, site)
+        site.make_all()  # all drawings at once, then the pages that show them
+    rest = apart(lambda: _new_files(results, site, others)) if site.processes > 1 else None
+    with i18n.speaking(english):
+        render_pages(results, site, asked)
+    for path, content in (rest() if rest else _new_files(results, site, others)).items():
+        site.publish(path, content)
     site.publish(".nojekyll", b"")
 
 
-def render_pages(results: Results, site: Site) -> None:
-    """Every page in the language that is being rendered; English first, whose figures the others share."""
+def _new_files(results: Results, site: Site, languages: Sequence[i18n.Language]) -> dict[str, bytes]:
+    """The files that other languages add; English comes first, whose figures they share."""
+    site.processes = 1  # there is hardly anything left to draw
+    before = set(site.files)
+    for language in languages:
+        with i18n.speaking(language):
+            asked = ask(results, site)
+            site.make_all()
+            render_pages(results, site, asked)
+    return {path: site.files[path] for path in site.files if path not in before}
+
+
+def ask(results: Results, site: Site) -> list[tuple[Page, dict[str, Any]]]:
+    """Every page with the variables of its template, in the language that is being rendered."""
+    return [(module.PAGE, module.context(results, site)) for module in shown(results)]
+
+
+def render_pages(results: Results, site: Site, asked: Sequence[tuple[Page, dict[str, Any]]]) -> None:
+    """Every page in the language that is being rendered."""
     described = json_ld(results, site)
-    modules = shown(results)
-    pages = [module.PAGE for module in modules]
-    contexts = [module.context(results, site) for module in modules]
-    site.make_all()  # all drawings at once, then the pages that show them
-    for page, context in zip(pages, contexts, strict=True):
+    pages = [page for page, _ in asked]
+    for page, context in asked:
         context["json_ld"] = described if page.slug in ("index", "data") else None
         site.publish(i18n.language().folder + page.file, render_page(page, pages, results, site, context))
 

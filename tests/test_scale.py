@@ -11,7 +11,7 @@ from site_builder.cli import build
 from site_builder.contract import BadInput, columns
 from site_builder.contract.io import read_file, read_index
 from site_builder.figures import svg
-from site_builder.jobs import beside
+from site_builder.jobs import apart
 from site_builder.results import DRAWN, Results, spread
 from tests.factory import make_large_results, make_results
 
@@ -81,11 +81,11 @@ def test_checks_in_a_process_of_their_own() -> None:
     def refuse() -> None:
         raise BadInput("one sentence")
 
-    beside(lambda: None)()
+    assert apart(lambda: {"a": b"b"})() == {"a": b"b"}
     with pytest.raises(BadInput, match="one sentence"):
-        beside(refuse)()
+        apart(refuse)()
     with pytest.raises(RuntimeError, match="before its time"):
-        beside(lambda: os._exit(1))()
+        apart(lambda: os._exit(1))()
 
 
 @pytest.mark.parametrize(

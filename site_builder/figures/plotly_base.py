@@ -81,14 +81,18 @@ def once(make: Make[P]) -> Make[P]:
 
     @wraps(make)
     def made(site: Site, name: str, /, *args: P.args, **more: P.kwargs) -> str:
-        key = f"plotly {name}"
-        if key not in site.shared:
+        address = f"data/figures/{i18n.language().folder}{name}.plotly.json"
+        key = f"plotly {address}"
+        kept = site.cache.get(key)
+        if kept is not None:
+            return site.publish(address, kept)
+        if f"plotly {name}" not in site.shared:
             with i18n.speaking(i18n.ENGLISH):
-                address = make(site, name, *args, **more)
-            if i18n.language() is i18n.ENGLISH:
-                return address
-        content = i18n.figure_words(site.shared[key])
-        return site.publish_json(f"figures/{i18n.language().folder}{name}.plotly.json", content)
+                make(site, name, *args, **more)
+        if i18n.language() is not i18n.ENGLISH:
+            site.publish_json(address.removeprefix("data/"), i18n.figure_words(site.shared[f"plotly {name}"]))
+        site.cache.put(key, site.files[address])
+        return address
 
     return made
 
