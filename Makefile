@@ -10,15 +10,18 @@ SITE_ARGS ?=
 # Options of pytest for `make test`, for example PYTEST_ARGS="tests/test_repo.py -x".
 PYTEST_ARGS ?=
 
+# Tests that need neither torch nor a browser; libraries at their lowest versions may warn of others at their newest.
+LOWEST_TESTS := tests/test_contract.py tests/test_checks.py tests/test_atomic.py tests/test_partial.py
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test lint readme screenshots bench clean
+.PHONY: help site serve test test-lowest fuzz lint readme screenshots bench clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
 
 site: $(VENV)/.site ## build the site into public/ (no torch needed)
 	$(BIN)/python build.py $(SITE_ARGS)
@@ -29,6 +32,13 @@ serve: $(VENV)/.site ## build the site and serve it on this machine
 
 test: $(VENV)/.test $(VENV)/.chromium ## install all that the tests need, Chromium included, and run them
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+
+test-lowest: $(VENV)-lowest/.site ## build the site and test its contract with the lowest versions that pyproject.toml allows
+	$(VENV)-lowest/bin/python build.py --check --no-cache
+	$(VENV)-lowest/bin/python -m pytest -W default $(LOWEST_TESTS)
+
+fuzz: $(VENV)/.test ## read damaged files for ten minutes; a second call goes on (counts in fuzz.json)
+	$(BIN)/python -m tests.fuzz --minutes 10 --state fuzz.json
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check .
@@ -45,7 +55,7 @@ bench: $(VENV)/.bench $(VENV)/.chromium ## measure building, simulation, trainin
 	$(BIN)/python benchmarks/report.py
 
 clean: ## remove the environment and the built site
-	rm -rf $(VENV) public *.egg-info
+	rm -rf $(VENV) $(VENV)-lowest public *.egg-info
 
 # Stamps: each step is made again when the requirements change.
 $(VENV)/.python:
@@ -61,6 +71,13 @@ $(VENV)/.python:
 $(VENV)/.site: pyproject.toml constraints.txt | $(VENV)/.python
 	@echo "Installing the packages that build the site (constraints.txt) into $(VENV)."
 	@$(PIP) install -qq -c constraints.txt -e .
+	@touch $@
+
+$(VENV)-lowest/.site: pyproject.toml constraints.txt tests/lowest.py
+	@$(PYTHON) -m venv $(VENV)-lowest
+	@$(PYTHON) tests/lowest.py > $(VENV)-lowest/constraints.txt
+	@echo "Installing the lowest versions that pyproject.toml allows into $(VENV)-lowest."
+	@$(VENV)-lowest/bin/python -m pip --disable-pip-version-check install -qq -r $(VENV)-lowest/constraints.txt
 	@touch $@
 
 $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.python

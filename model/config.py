@@ -1,9 +1,11 @@
 """Presets: everything that one ``python -m model run`` needs to know, as dataclasses; and files that change them."""
 
 import tomllib
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from model.train import TrainConfig
 from model.vit import PRESETS as SHAPES
@@ -128,7 +130,7 @@ def run_config(preset: str, instrument: str, seed: int = 0) -> RunConfig:
         BadInput: unknown preset or instrument.
     """
     if preset not in PRESETS:
-        raise BadInput(f"--preset: {preset} is not known; choose one of {', '.join(PRESETS)}.")
+        raise BadInput(f"--preset: {preset:.60} is not known; choose one of {', '.join(PRESETS)}.")
     if instrument not in ("pfs-mr", "lamost"):
         raise BadInput(f"--instrument: {instrument} is not known; choose pfs-mr or lamost.")
     chosen = PRESETS[preset]
@@ -163,15 +165,31 @@ def from_file(path: Path, instrument: str, seed: int = 0) -> RunConfig:
         table = tomllib.loads(path.read_text())
     except (OSError, ValueError) as error:
         raise BadInput(f"{path} cannot be read as TOML ({error}); give a file like configs/published.toml.") from None
-    config = run_config(str(table.get("preset", "")), instrument, seed)
+    config = run_config(repr(str(table.get("preset", "")))[1:-1], instrument, seed)  # one line, whatever it holds
     unknown = set(table) - {"preset", "vit", "training"}
     if unknown:
-        raise BadInput(f"{path}: field {min(unknown)} is not known; use preset, [vit] and [training].")
-    vit, training = dict(table.get("vit", {})), {"seed": seed, **table.get("training", {})}
-    for name, kind, given in (("vit", VitConfig, vit), ("training", TrainConfig, training)):
-        known = {f.name for f in fields(kind)}
-        if unknown := set(given) - known:
-            raise BadInput(f"{path}: field {name}.{min(unknown)} is not known; use one of {', '.join(sorted(known))}.")
-    return replace(
-        config, preset=path.stem, vit=replace(config.vit, **vit), training=replace(config.training, **training)
-    )
+        raise BadInput(f"{path}: field {min(unknown):.60} is not known; use preset, [vit] and [training].")
+    vit = _filled(path, "vit", config.vit, table.get("vit", {}))
+    training = _filled(path, "training", replace(config.training, seed=seed), table.get("training", {}))
+    return replace(config, preset=path.stem, vit=vit, training=training)
+
+
+Settings = TypeVar("Settings", VitConfig, TrainConfig)
+
+
+def _filled(path: Path, name: str, base: Settings, given: object) -> Settings:
+    """``base`` with the fields of a file's table ``name``.
+
+    Raises:
+        BadInput: a field is not known, or its value is of another type or out of range.
+    """
+    if not isinstance(given, dict):
+        raise BadInput(f"{path}: field {name} is no table; write [{name}], then one setting a line.")
+    known = {f.name for f in fields(base)}
+    if unknown := set(given) - known:
+        raise BadInput(f"{path}: field {name}.{min(unknown):.60} is not known; use one of {', '.join(sorted(known))}.")
+    try:
+        return TypeAdapter(type(base)).validate_python(asdict(base) | given)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise BadInput(f"{path}: field {name}.{first['loc'][0]}: {first['msg']}; correct it.") from None

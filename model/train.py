@@ -56,6 +56,14 @@ class TrainConfig:
     cooldown_from: int | None = None  # leave the cosine after so many presentations ...
     cooldown: int = 0  # ... and fall linearly to zero over so many: ends a long run early, and well
 
+    def __post_init__(self) -> None:
+        for name in ("presentations", "batch_size", "log_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"training: field {name} is {getattr(self, name)}; give 1 or more.")
+        for name in ("learning_rate", "huber_delta", "clip"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise BadInput(f"training: field {name} is {getattr(self, name)}; give a positive number.")
+
     @property
     def steps(self) -> int:
         """Optimiser steps."""

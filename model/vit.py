@@ -36,6 +36,9 @@ class VitConfig:
     positions: bool = True  # learned positions are added to the tokens
 
     def __post_init__(self) -> None:
+        for name in ("n_pixels", "patch_size", "width", "depth", "heads", "mlp_ratio"):
+            if getattr(self, name) < 1:
+                raise BadInput(f"model: field {name} is {getattr(self, name)}; give 1 or more.")
         for a, b in (("n_pixels", "patch_size"), ("width", "heads")):
             if getattr(self, a) % getattr(self, b):
                 sizes = f"field {a} ({getattr(self, a)}) is no multiple of field {b} ({getattr(self, b)})"

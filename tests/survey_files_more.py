@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
-from survey_files import star
 
 from site_builder.contract import BadInput
+from tests.survey_files import star
 
 LAMOST_WAVE = 10 ** (3.5682 + 1e-4 * np.arange(3909))
 SDSS_LOGLAM = 3.5796 + 1e-4 * np.arange(3842)

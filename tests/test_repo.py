@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import lowest
+
 ROOT = Path(__file__).resolve().parent.parent
 MANIFEST = json.loads((ROOT / "data/manifest.json").read_text())["files"]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-MAKE_TARGETS = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 DOCUMENTS = [ROOT / name for name in ("README.md", "CONTRIBUTING.md", "data/README.md")]
 
@@ -79,6 +81,18 @@ def test_every_dependency_is_pinned_in_constraints():
     assert f"torch=={pins['torch']}" in PYPROJECT["project"]["optional-dependencies"]["model"]
 
 
+def test_every_core_dependency_names_its_lowest_version_and_ci_tests_it():
+    pins = lowest.floors()
+    assert {normal(pin.partition("==")[0]) for pin in pins} == declared()
+    assert len(lowest.tools()) == len(lowest.TOOLS)
+    jobs = yaml.safe_load((ROOT / ".github/workflows/test.yml").read_text())["jobs"]
+    assert any("make test-lowest" in step.get("run", "") for job in jobs.values() for step in job["steps"])
+    named = re.search(r"^LOWEST_TESTS := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    assert named
+    for path in named[1].split():
+        assert not re.search(r"^(from|import) (model|torch|astropy|scipy)\b", (ROOT / path).read_text(), re.MULTILINE)
+
+
 def imported_packages(*folders: str) -> dict[str, str]:
     """Third-party top-level modules imported below folders, each with one file that imports it."""
     found = {}
@@ -124,7 +138,7 @@ def test_builder_needs_neither_torch_nor_model():
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda p: p.name)
 def test_documented_commands_exist(path):
     text = path.read_text()
-    for target in re.findall(r"\bmake ([a-z]+)", "\n".join(re.findall(r"`[^`]+`|```.*?```", text, re.DOTALL))):
+    for target in re.findall(r"\bmake ([a-z-]+)", "\n".join(re.findall(r"`[^`]+`|```.*?```", text, re.DOTALL))):
         assert target in MAKE_TARGETS, f"make {target}"
     for module in re.findall(r"python -m ([a-z_.]+)", text):
         assert importlib.util.find_spec(module), f"python -m {module}"

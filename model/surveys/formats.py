@@ -41,10 +41,25 @@ def recognise(path: Path) -> str | None:
         BadInput: the file is missing, damaged or no FITS file.
     """
     with reading.open_fits(path) as hdus:
-        found = next((name for name, (test, _) in FORMATS.items() if test(hdus)), None)
+        try:
+            found = next((name for name, (test, _) in FORMATS.items() if test(hdus)), None)
+        except reading.DAMAGE as error:
+            raise BadInput(f"{path} cannot be read as FITS ({reading.reason(error)}); fetch the file again.") from None
         if found is None and set(reading.names(hdus)) & set(CATALOGUES):
             raise BadInput(f"{path} is a catalogue, not a file of spectra; give it as the catalogue of one.")
         return found
+
+
+def _read(name: str, path: Path, catalogue: Path | None) -> ObservedSpectra:
+    """Spectra of a survey's file; whatever damage does to its reader is one sentence."""
+    try:
+        with reading.quiet():
+            return FORMATS[name][1](path, catalogue)
+    except BadInput:
+        raise
+    except Exception as error:  # numbers and texts where the survey has others
+        files = str(path) if catalogue is None else f"{path} or {catalogue}"
+        raise BadInput(f"{files} is damaged ({reading.reason(error)}); fetch the file again.") from None
 
 
 def read_any(path: Path, catalogue: Path | None = None, air: bool = False) -> ObservedSpectra:
@@ -64,7 +79,7 @@ def read_any(path: Path, catalogue: Path | None = None, air: bool = False) -> Ob
         return _table(path, catalogue, air)
     name = recognise(path)
     if name is not None:
-        return FORMATS[name][1](path, catalogue)
+        return _read(name, path, catalogue)
     try:
         return _table(path, catalogue, air)
     except BadInput as error:
@@ -95,7 +110,7 @@ def read_rows(path: Path, unit: str | None = None) -> list[tables.TableSpectrum]
         name = None  # the table's reader says what is expected
     if name is None:
         return tables.read_spectra(path, unit)
-    spectra = FORMATS[name][1](path, None)
+    spectra = _read(name, path, None)
     if not len(spectra):
         raise BadInput(f"{path}: no spectrum of a target with usable pixels is in the file; give another.")
     many = len(spectra) > 1

@@ -5,7 +5,7 @@ import io
 import re
 import warnings
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from astropy.io import fits
 from astropy.table import Table
-from astropy.utils.exceptions import AstropyUserWarning
+from astropy.utils.exceptions import AstropyUserWarning, AstropyWarning
 
 from model.resample import vacuum_from_air
 from model.surveys import LABELS, VALID, ObservedSpectra
@@ -23,6 +23,21 @@ C_KMS = 299_792.458
 # what a damaged file makes astropy, numpy and zlib raise
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error)
 GZIP = b"\x1f\x8b"
+CARD = 80  # bytes of a line of a header
+COUNT, MOST = re.compile(rb"(NAXIS   |TFIELDS )= *(\d{1,70})"), 999  # FITS 4.0, sections 4.4.1.1 and 7.2.1
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Nothing on the terminal about a file that is odd: it is read, or refused in one sentence.
+
+    Only a file that is shorter than its headers say is refused, which astropy warns of.
+    """
+    with warnings.catch_warnings(), np.errstate(all="ignore"):
+        warnings.simplefilter("ignore", AstropyWarning)
+        warnings.simplefilter("ignore", RuntimeWarning)
+        warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
+        yield
 
 
 @contextmanager
@@ -34,15 +49,13 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     """
     if not path.is_file():
         raise BadInput(f"{path} is not there; give the path of a FITS file.")
-    with path.open("rb") as handle, warnings.catch_warnings():
-        warnings.simplefilter("ignore", AstropyUserWarning)
-        warnings.filterwarnings("error", message=".*truncated", category=AstropyUserWarning)
+    with path.open("rb") as handle, quiet():
         try:
-            stream, size = _unpacked(handle)
+            stream, size = unpacked(handle)
             hdus = fits.open(stream, memmap=False, lazy_load_hdus=False)
             ends = [_end(hdu) for hdu in hdus]
         except Exception as error:  # astropy raises many kinds on files that are damaged
-            raise BadInput(f"{path} cannot be read as FITS ({_reason(error)}); fetch the file again.") from None
+            raise BadInput(f"{path} cannot be read as FITS ({reason(error)}); fetch the file again.") from None
         with hdus:
             if ends and max(ends) > size:
                 raise BadInput(f"{path} is truncated: its headers announce more data than it has; fetch it again.")
@@ -58,24 +71,41 @@ def _end(hdu: Any) -> int:
     return 0 if info is None else int(info["datLoc"] + info["datSpan"])
 
 
-def _unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO, int]:
+def unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO, int]:
     """The stream itself, or what it holds compressed, and the number of bytes.
 
     Compressed files are unpacked at once: astropy takes the end of a truncated one for the end of the file.
+
+    Raises:
+        ValueError: a header counts more axes or columns than FITS allows, which astropy would make lists of.
     """
     packed = handle.read(len(GZIP)) == GZIP
     handle.seek(0)
-    if not packed:
-        size = handle.seek(0, io.SEEK_END)
-        handle.seek(0)
-        return handle, size
-    content = gzip.decompress(handle.read())
-    return io.BytesIO(content), len(content)
+    stream = io.BytesIO(gzip.decompress(handle.read())) if packed else handle
+    for cards in iter(lambda: stream.read(CARD << 12), b""):
+        for found in COUNT.finditer(cards):
+            if found.start() % CARD == 0 and int(found[2]) > MOST:
+                raise ValueError(f"{found[1].decode().strip()} is above {MOST}, the most that FITS allows")
+    size = stream.seek(0, io.SEEK_END)
+    stream.seek(0)
+    return stream, size
 
 
-def _reason(error: BaseException) -> str:
+def printable(text: str, most: int) -> str:
+    """The first characters of a file's own text, fit for a sentence on the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text[:most])
+
+
+def reason(error: BaseException) -> str:
+    """The first line of what an error says."""
     text = str(error).strip() or type(error).__name__
-    return f"{text.splitlines()[0]:.100}".rstrip(".")
+    return printable(text.splitlines()[0], 100).rstrip(".")
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names of columns or HDUs for a sentence; of many the first."""
+    some = [printable(n or "unnamed", 40) for n in names[:most]]
+    return ", ".join(some) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def names(hdus: fits.HDUList) -> list[str]:
@@ -111,12 +141,12 @@ def _data(hdus: fits.HDUList, path: Path, name: str | int) -> Any:
     try:
         hdu = hdus[name]
     except (KeyError, IndexError):
-        have = ", ".join(n or "unnamed" for n in names(hdus))
+        have = listed(names(hdus))
         raise BadInput(f"{path}: HDU {name} is missing (there are {have}); give a file in its own layout.") from None
     try:
         return hdu.data
     except Exception as error:  # as above
-        raise BadInput(f"{path}: HDU {name} is damaged ({_reason(error)}); fetch the file again.") from None
+        raise BadInput(f"{path}: HDU {name} is damaged ({reason(error)}); fetch the file again.") from None
 
 
 def column(data: np.ndarray, path: Path, *wanted: str) -> np.ndarray:
@@ -155,7 +185,7 @@ def catalogue(path: Path) -> Any:
     try:
         rows = Table.read(path, format="ascii").as_array()
     except Exception as wrong:  # astropy raises many kinds on files that are something else
-        raise BadInput(f"{path} is no catalogue ({_reason(wrong)}); give a FITS or CSV table.") from None
+        raise BadInput(f"{path} is no catalogue ({reason(wrong)}); give a FITS or CSV table.") from None
     return np.ma.filled(rows) if np.ma.isMaskedArray(rows) else rows
 
 

@@ -9,7 +9,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import Table
 
-from model.surveys.reading import says_air
+from model.surveys.reading import listed, printable, quiet, reason, says_air, unpacked
 from site_builder.contract import BadInput
 
 WAVE = ("wave", "wavelength", "lambda", "lam", "loglam")
@@ -66,12 +66,12 @@ def read_spectra(path: Path, unit: str | None = None) -> list[TableSpectrum]:
     if not path.exists():
         raise BadInput(f"{path} is not there; give the path of a FITS, CSV or ECSV file.")
     try:
-        columns = _text_columns(path, unit) if path.suffix.lower() in TEXT else _fits_columns(path, unit)
+        with quiet():
+            columns = _text_columns(path, unit) if path.suffix.lower() in TEXT else _fits_columns(path, unit)
     except BadInput:
         raise
     except Exception as error:  # astropy raises many kinds on files that are something else
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise BadInput(f"{path} is no spectrum file ({reason:.120}); give a FITS table, CSV or ECSV file.") from None
+        raise BadInput(f"{path} is no spectrum file ({reason(error)}); give a FITS table, CSV or ECSV file.") from None
     wave, flux, ivar = columns.wave, columns.flux, columns.ivar
     if flux.ndim == 1:
         flux, ivar = flux[None], ivar[None]
@@ -115,7 +115,7 @@ def _angstrom(path: Path, name: str, values: np.ndarray, unit: Any) -> np.ndarra
             return np.asarray((values * units.Unit(str(unit))).to_value(units.Angstrom))
         except (units.UnitConversionError, ValueError, TypeError):
             raise BadInput(
-                f"{path}: field {name} has the unit {unit}, which is no wavelength; give Angstrom."
+                f"{path}: field {name} has the unit {printable(str(unit), 40)}, which is no wavelength; give Angstrom."
             ) from None
     middle = float(np.nanmedian(values)) if values.size else 0.0
     if not 2000 < middle < 200_000:
@@ -129,7 +129,7 @@ def _ivar(path: Path, names: list[str], column: Any) -> np.ndarray:
         return np.asarray(column(ivar), np.float64)
     error = _find(names, ERROR)
     if error is None:
-        raise BadInput(f"{path}: field ivar is missing (there are {', '.join(names)}); add the inverse variance.")
+        raise BadInput(f"{path}: field ivar is missing (there are {listed(names)}); add the inverse variance.")
     sigma = np.asarray(column(error), np.float64)
     return np.divide(1.0, sigma**2, out=np.zeros_like(sigma), where=sigma > 0)
 
@@ -140,7 +140,7 @@ def _text_columns(path: Path, unit: str | None) -> _Columns:
     flux, wave = _find(names, FLUX), _find(names, WAVE)
     for wanted, found in (("flux", flux), ("wave", wave)):
         if found is None:
-            raise BadInput(f"{path}: field {wanted} is missing (there are {', '.join(names)}); name the column so.")
+            raise BadInput(f"{path}: field {wanted} is missing (there are {listed(names)}); name the column so.")
     assert flux is not None
     assert wave is not None
 
@@ -152,7 +152,7 @@ def _text_columns(path: Path, unit: str | None) -> _Columns:
 
 
 def _fits_columns(path: Path, unit: str | None) -> _Columns:
-    with fits.open(path, memmap=False) as hdus:
+    with path.open("rb") as handle, fits.open(unpacked(handle)[0], memmap=False) as hdus:
         tables = [h for h in hdus if isinstance(h, fits.BinTableHDU)]
         spectra = next((h for h in tables if _find(h.columns.names, FLUX)), None)
         if spectra is None:

@@ -1,0 +1,164 @@
+"""Are the checks tested? Each of many small faults put into ``site_builder/checks`` must be noticed by their tests.
+
+``python -m tests.mutate`` changes one comparison, connective, number or refusal at a time, and runs the checks on the
+made-up results and on every broken one of ``tests/test_checks.py`` whose refusal comes from the changed module: a fault
+is noticed if whole results are refused, or broken ones are not, or for another field. Prints what survives. The
+score is written down in docs/reliability.md.
+"""
+
+import ast
+import copy
+import hashlib
+import importlib
+import json
+import shutil
+import sys
+import tempfile
+import traceback
+from collections.abc import Iterator
+from importlib.machinery import SourceFileLoader
+from pathlib import Path
+from types import CodeType, ModuleType
+
+import numpy as np
+
+from site_builder.contract import BadInput
+from site_builder.results import Results
+from tests import test_checks
+from tests.factory import make_results
+
+MODULES = ("base", "files", "metrics", "limits", "studies", "transfer", "attribution")
+PACKAGE = "site_builder.checks"
+ROOT = Path(__file__).resolve().parent.parent / "site_builder/checks"
+OTHER = {
+    ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,
+    ast.In: ast.NotIn, ast.NotIn: ast.In, ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.And: ast.Or, ast.Or: ast.And,
+    ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Div, ast.Div: ast.Mult,
+}  # fmt: skip
+
+
+def faults(tree: ast.Module) -> Iterator[tuple[str, ast.Module]]:
+    """Every tree with one fault in it, and where."""
+    places = [i for i, node in enumerate(ast.walk(tree)) if _change(copy.deepcopy(node)) is not None]
+    for i in places:
+        changed = copy.deepcopy(tree)
+        node = list(ast.walk(changed))[i]
+        what = _change(node)
+        yield f"line {getattr(node, 'lineno', '?')}: {what}", ast.fix_missing_locations(changed)
+
+
+def _change(node: ast.AST) -> str | None:
+    """Put a fault into a node; what it was, or None where there is none to put."""
+    old = "" if isinstance(node, ast.Module) else ast.unparse(node)
+    match node:
+        case ast.Compare() if type(node.ops[0]) in OTHER:
+            node.ops[0] = OTHER[type(node.ops[0])]()
+        case ast.BoolOp():
+            node.op = OTHER[type(node.op)]()
+        case ast.BinOp() if type(node.op) in OTHER and not isinstance(node.left, ast.JoinedStr):
+            node.op = OTHER[type(node.op)]()
+        case ast.UnaryOp(op=ast.Not()):
+            node.operand = ast.UnaryOp(ast.Not(), node.operand)
+        case ast.Expr() if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) in ("refuse", "hold"):
+            node.value = ast.Constant(None)
+            return f"without {old:.70}"
+        case ast.Constant() if isinstance(node.value, float) and node.value:
+            node.value *= 10
+        case ast.Constant() if isinstance(node.value, int) and not isinstance(node.value, bool):
+            node.value += 1
+        case _:
+            return None
+    return f"{old:.60} -> {ast.unparse(node):.60}"
+
+
+def load(module: str, tree: ast.Module | None) -> ModuleType:
+    """The package of checks, fresh, with ``tree`` in place of one of its modules."""
+    for name in [n for n in sys.modules if n == PACKAGE or n.startswith(PACKAGE + ".")]:
+        del sys.modules[name]
+    whole = SourceFileLoader.get_code
+
+    def get_code(self: SourceFileLoader, name: str) -> CodeType | None:
+        return compile(tree, name, "exec") if tree and name == f"{PACKAGE}.{module}" else whole(self, name)
+
+    SourceFileLoader.get_code = get_code  # type: ignore[method-assign]
+    try:
+        return importlib.import_module(PACKAGE)
+    finally:
+        SourceFileLoader.get_code = whole  # type: ignore[method-assign]
+
+
+def broken(folder: Path) -> tuple[Results, dict[str, list[tuple[Results, str]]]]:
+    """The made-up results, and by module the broken ones that it refuses, each with the field."""
+    root = make_results(folder / "results", n_stars=90, n_pixels=64)
+    sound = Results.load(root)
+    cases: dict[str, list[tuple[Results, str]]] = {m: [] for m in MODULES}
+    checks = load("", None)
+    for path, change, field in test_checks.BROKEN:
+        here = folder / "broken"
+        shutil.copytree(root, here)
+        content = json.loads((here / path).read_text())
+        change(content)
+        raw = json.dumps(content).encode()
+        (here / path).write_bytes(raw)
+        if path != "index.json":
+            index = json.loads((here / "index.json").read_text())
+            entry = next(e for e in index["files"] if e["path"] == path)
+            entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
+            (here / "index.json").write_text(json.dumps(index))
+        try:
+            results = Results.load(here)
+            checks.run_all(results)
+        except BadInput as error:
+            frames = traceback.extract_tb(error.__traceback__)
+            files = {Path(f.filename).stem for f in frames if Path(f.filename).parent == ROOT}
+            for module in files & set(MODULES):
+                cases[module].append((results, field))
+        finally:
+            shutil.rmtree(here)
+    return sound, cases
+
+
+def noticed(checks: ModuleType, sound: Results, cases: list[tuple[Results, str]]) -> bool:
+    """Whether checks with a fault behave otherwise."""
+    try:
+        checks.run_all(sound)
+    except Exception:
+        return True
+    for results, field in cases:
+        try:
+            checks.run_all(results)
+        except BadInput as error:
+            if field in str(error):
+                continue
+        except Exception:
+            return True
+        return True
+    return False
+
+
+def main() -> int:
+    """Try the faults and print the score."""
+    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1  # one fault in so many
+    with tempfile.TemporaryDirectory() as folder:
+        sound, cases = broken(Path(folder))
+    total = killed = 0
+    for module in MODULES:
+        count = dead = 0
+        trees = list(faults(ast.parse((ROOT / f"{module}.py").read_text())))
+        for where, tree in trees[int(np.random.default_rng(0).integers(every)) :: every]:
+            count += 1
+            try:
+                found = noticed(load(module, tree), sound, cases[module])
+            except Exception:
+                found = True  # it does not even load
+            dead += found
+            if not found:
+                print(f"  {module}.py {where}", flush=True)
+        print(f"{module}: {dead} of {count} noticed ({len(cases[module])} broken results)", flush=True)
+        total, killed = total + count, killed + dead
+    print(f"{killed} of {total} faults noticed ({killed / total:.0%})")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
