@@ -8,9 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.decomposition import PCA
-from sklearn.linear_model import BayesianRidge
+from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -32,24 +30,23 @@ def main() -> None:
     simulator = Simulator.of("pfs-mr")
     training = simulator.batch(args.spectra, 0, "sklearn example")
     test = synthetic_set(simulator, "test", "Synthetic test set", args.test, None, 0.5)
+    flux, logg = training.flux.numpy(), training.labels[:, 1].numpy()
 
-    regressor = make_pipeline(PCA(40, random_state=0), StandardScaler(), BayesianRidge())
-    model = TransformedTargetRegressor(regressor, transformer=StandardScaler())
+    model = make_pipeline(StandardScaler(), Ridge(alpha=1e4))
     began = time.perf_counter()
-    model.fit(training.flux.numpy(), training.labels[:, 1].numpy())
+    model.fit(flux, logg)
     trained = time.perf_counter()
     predicted = model.predict(test.flux.numpy())
     per_spectrum = 1000 * (time.perf_counter() - trained) / args.test
 
-    config = {"spectra": args.spectra, "test": args.test, "components": 40}
-    own = OwnResults("sklearn-example", "Bayesian ridge on principal components", simulator, config=config)
-    text = "Bayesian ridge regression on 40 principal components of the flux"
-    own.add_model("bayesian-ridge", "Bayesian ridge", text, 81, args.spectra, trained - began, per_spectrum)
+    config = {"spectra": args.spectra, "test": args.test, "alpha": 1e4}
+    own = OwnResults("sklearn-example", "A model of scikit-learn on PFS-MR", simulator, config=config)
+    text = "Ridge regression on pixels scaled to unit variance (scikit-learn)"
+    own.add_model("ridge", "Scikit-learn ridge", text, flux.shape[1] + 1, args.spectra, trained - began, per_spectrum)
     own.add_model("mean", "Mean", "the mean log g of the training spectra", 1, args.spectra, 0.0, family="mean")
-    mean = np.full(args.test, float(training.labels[:, 1].mean()))
-    own.add_set(test, {"bayesian-ridge": predicted, "mean": mean})
-    for name, teff, logg in STARS:
-        own.add_star(name, name.replace("-", " ").capitalize(), teff, logg, mh=0.0)
+    own.add_set(test, {"ridge": predicted, "mean": np.full(args.test, logg.mean())})
+    for name, teff, gravity in STARS:
+        own.add_star(name, name.replace("-", " ").capitalize(), teff, gravity, mh=0.0)
     own.write(args.out)
 
 

@@ -29,6 +29,11 @@ class Shared:
     runs: list[RunResults]
     models: list[Judged]
 
+    def name_of(self, run: RunResults) -> str:
+        """What a run is called here: its title, or its name where two have one title."""
+        alike = sum(one.run.title == run.run.title for one in self.runs)
+        return run.run.title if alike == 1 else run.name
+
     @property
     def paths(self) -> list[str]:
         """Contract files that the comparison is made from."""
@@ -73,6 +78,7 @@ def draw(shared: Shared) -> Draw:
         ax = figure.add_subplot()
         for k, run in enumerate(shared.runs):
             token, marker = looks[k % len(looks)]
+            ax.plot([], [], color=paint(token), marker=marker, linestyle="none", label=shared.name_of(run))
             for i, judged in enumerate(shared.models):
                 if judged.run is not run:
                     continue
@@ -92,5 +98,8 @@ def draw(shared: Shared) -> Draw:
         ax.grid(axis="y", visible=False)
         ax.tick_params(axis="y", length=0)
         ax.set_xlabel("R²")
+        ax.legend(
+            loc="lower left", bbox_to_anchor=(0, 1.0), ncols=1 if narrow else 2, handletextpad=0.3, borderaxespad=0
+        )
 
     return on

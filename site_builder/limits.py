@@ -55,7 +55,7 @@ class Limit:
 
     def best(self) -> Row | None:
         """The model that comes nearest to the limit beside SpecViT: the highest R2."""
-        others = [m for m in self.run.run.models if m.family not in ("specvit", "mean")]
+        others = [m for m in self.run.run.models if m.name != self.run.specvit.name and m.family != "mean"]
         rows = [row for m in others if (row := self.row(m.name)) is not None]
         return max(rows, key=lambda row: row.row.r2.value, default=None)
 

@@ -38,7 +38,7 @@ def test_the_worked_example_builds(results_dir: Path) -> None:
     pages = {path for path in files if path.endswith(".html") and "/" not in path}
     assert pages == {"index.html", "results.html", "spectra.html", "data.html", "404.html"}
     home = files["index.html"].decode()
-    assert "Bayesian ridge reads log g" in home
+    assert "Scikit-learn ridge reads log g" in home
     assert "Vision Transformer. It cuts" not in home
     numbers = read(files["index.html"]).numbers
     assert len(numbers) > 10
@@ -52,7 +52,7 @@ def test_its_records_are_whole(results_dir: Path) -> None:
     assert "sklearn_model.py" in stamp.command
     assert "ts_c3k_optical_grid_R20000.npz" in stamp.data_sha256
     assert run.run.config["spectra"] == 400
-    assert run.specvit.name == "bayesian-ridge"
+    assert run.specvit.name == "ridge"
     assert [row.row.n for row in run.rows("test", "all")] == [200, 200]
 
 

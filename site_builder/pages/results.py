@@ -103,10 +103,11 @@ def _live(run: RunResults, set_name: str, site: Site) -> dict[str, str]:
 
 def _compared(site: Site, shared: comparisons.Shared) -> FigureSvg:
     """The drawing of one set that several runs share."""
-    height, name = 90 + 30 * len(shared.models), f"shared-{shared.runs[0].name}-{shared.info.name}"
+    above = 20 * len(shared.runs) + 10
+    height, name = 74 + above + 30 * len(shared.models), f"shared-{shared.runs[0].name}-{shared.info.name}"
     title = _("R² of several runs on the same spectra")
     wide, narrow = charts.CLASSES, charts.CLASSES_NARROW
-    margins = ((190, *wide[1:2], 16, wide[3]), (130, *narrow[1:2], 16, narrow[3]))
+    margins = ((190, wide[1], above, wide[3]), (130, narrow[1], above, narrow[3]))
     return draw_figure(site, name, title, comparisons.draw(shared), (960, height), (380, height), *margins)
 
 
