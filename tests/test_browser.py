@@ -29,8 +29,8 @@ def watch(page: Any, address: str) -> list[str]:
     page.on("console", lambda m: m.type in ("error", "warning") and bad.append(f"{m.type} {m.text}"))
 
     def failed(request: Any) -> None:
-        # leaving a page ends its request for the icon; that is no failure of the site
-        if not (request.url.endswith("/favicon.svg") and request.failure == "net::ERR_ABORTED"):
+        # leaving a page ends its requests; that is no failure of the site
+        if request.failure != "net::ERR_ABORTED":
             bad.append(f"failed {request.url}")
 
     page.on("requestfailed", failed)

@@ -50,7 +50,8 @@ class Tab:
         self.bad: list[str] = []
         self.page.on("pageerror", lambda e: self.bad.append(f"error {e}"))
         self.page.on("console", lambda m: m.type in ("error", "warning") and self.bad.append(f"{m.type} {m.text}"))
-        self.page.on("requestfailed", lambda r: self.bad.append(f"failed {r.url}"))
+        left = "net::ERR_ABORTED"  # leaving a page ends its requests; that is no failure of the site
+        self.page.on("requestfailed", lambda r: r.failure != left and self.bad.append(f"failed {r.url}"))
 
     def open(self, url: str, ready: str) -> Any:
         """Go there and wait until ``ready`` (a selector) is to be seen."""
