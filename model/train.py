@@ -229,7 +229,7 @@ class Trainer:
         if not self.path.exists():
             return False
         state = load_checkpoint(self.path)
-        found = asdict(TrainConfig(presentations=0)) | state.get("config", {})  # a field added later had its default
+        found = asdict(TrainConfig(presentations=1)) | state.get("config", {})  # a field added later had its default
         leave = self.config.cooldown_from
         for key, value in asdict(self.config).items():
             # the past is the same under any cool-down that begins after it
