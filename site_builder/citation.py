@@ -1,11 +1,14 @@
-"""How to cite, from CITATION.cff, and what changed, from CHANGELOG.md: one source each."""
+"""How to cite (CITATION.cff), what changed (CHANGELOG.md), what was wrong (corrections.json): one source each."""
 
+import json
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from site_builder.config import SiteConfig
 from site_builder.publish import ROOT
+
+CORRECTIONS = Path(__file__).with_name("corrections.json")
 
 
 @dataclass(frozen=True)
@@ -87,3 +90,19 @@ def read_changes(path: Path = ROOT / "CHANGELOG.md") -> list[Change]:
 
 def _plain(text: str) -> str:
     return re.sub(r"\[([^]]+)\]\([^)]+\)", r"\1", text).replace("`", "")
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Something that a published page said and that was wrong."""
+
+    date: str
+    page: str
+    was: str
+    right: str
+
+
+def read_corrections(path: Path = CORRECTIONS) -> list[Correction]:
+    """The corrections, newest first; an empty list says that there were none."""
+    rows = json.loads(path.read_text(encoding="utf-8"))["rows"]
+    return sorted((Correction(**row) for row in rows), key=lambda c: c.date, reverse=True)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from site_builder.citation import cite, read_changes
+from site_builder.citation import cite, read_changes, read_corrections
 from site_builder.contract.schema import IndexEntry, Provenance
 from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
@@ -129,5 +129,6 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "main": results.index.main_run,
         "citation": citation,
         "changes": read_changes(),
+        "corrections": read_corrections() if site.own.is_specvit else None,  # of these pages, not of another site
         "version": results.index.schema_version,
     }
