@@ -8,10 +8,9 @@ import limits
 import repaint
 import scale
 import simulation
+import site_build
 import training
 from common import ROOT, machine
-
-import build
 
 
 def main() -> None:
@@ -26,7 +25,7 @@ def main() -> None:
         f"{datetime.datetime.now(datetime.UTC).date()}; {machine()}.\n",
     ]
     print("\n".join(parts))
-    for module in (build, scale, simulation, training, inference, limits, repaint):
+    for module in (site_build, scale, simulation, training, inference, limits, repaint):
         parts.append(module.measure().markdown())
         print(parts[-1], flush=True)
     if write:
