@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-lowest fuzz lint readme screenshots bench clean
+.PHONY: help site serve test test-lowest fuzz lint readme docs screenshots bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -47,6 +47,11 @@ lint: $(VENV)/.test ## ruff and mypy
 
 readme: $(VENV)/.site ## write the tables of README.md again from results/
 	$(BIN)/python docs/readme_tables.py --write
+
+docs: $(VENV)/.test readme ## write all pages of docs/ again that are made from code and results
+	$(BIN)/python docs/reference.py --write
+	$(BIN)/python -m site_builder docs
+	$(BIN)/python -m site_builder schema
 
 screenshots: $(VENV)/.test $(VENV)/.chromium ## take the pictures of README.md again from the site as it is
 	$(BIN)/python docs/screenshots.py

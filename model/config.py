@@ -65,12 +65,12 @@ class RunConfig:
 class Preset:
     """A named size: recipe per instrument, and the patch size where a spectrum has 960 pixels."""
 
-    lamost_patch: int
-    pfs: TrainConfig
-    lamost: TrainConfig
-    mlp: TrainConfig
-    cnn: TrainConfig
-    overrides: dict[str, int | tuple[int, ...]] = field(default_factory=dict)
+    lamost_patch: int  # pixels of a patch on LAMOST's pixels
+    pfs: TrainConfig  # recipe of SpecViT on pfs-mr
+    lamost: TrainConfig  # recipe of SpecViT on lamost
+    mlp: TrainConfig  # recipe of the MLP baseline
+    cnn: TrainConfig  # recipe of the CNN baseline
+    overrides: dict[str, int | tuple[int, ...]] = field(default_factory=dict)  # other fields of the run
 
 
 # what every network of a run shares: the loss is the distance to the posterior mean, which is computed as the

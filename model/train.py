@@ -41,9 +41,9 @@ class TrainConfig:
     batch_size: int = 256  # spectra of an optimiser step, of all processes together
     learning_rate: float = 3e-4  # peak of the schedule
     warmup: int = 25_600  # presentations of linear warm-up, then cosine to zero
-    weight_decay: float = 0.01
+    weight_decay: float = 0.01  # of AdamW
     loss: Literal["mse", "huber"] = "huber"  # of log g in units of the prior's standard deviation
-    huber_delta: float = 0.5
+    huber_delta: float = 0.5  # where the Huber loss turns from squares to absolute values
     clip: float = 1.0  # largest gradient norm
     log_every: int = 51_200  # presentations between validations
     checkpoint_every: int = 51_200  # presentations between checkpoints
@@ -52,9 +52,9 @@ class TrainConfig:
     calibration: int = 40_000  # spectra that sigma is calibrated on at the end
     compile: bool = False  # torch.compile the network: minutes at the start that a long run on a GPU earns back
     distinct: int | None = None  # draw from so many fixed sets of labels; None: every spectrum is new
-    seed: int = 0
-    cooldown_from: int | None = None  # leave the cosine after so many presentations ...
-    cooldown: int = 0  # ... and fall linearly to zero over so many: ends a long run early, and well
+    seed: int = 0  # seed that all random streams derive from
+    cooldown_from: int | None = None  # leave the cosine after so many presentations (None: never)
+    cooldown: int = 0  # from there, fall linearly to zero over so many: ends a long run early, and well
 
     def __post_init__(self) -> None:
         for name in ("presentations", "batch_size", "log_every", "checkpoint_every"):

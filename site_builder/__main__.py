@@ -14,15 +14,20 @@ COMMANDS = {
 }
 
 
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    p = argparse.ArgumentParser(prog="python -m site_builder", description="Commands of the builder beside build.py.")
+    words = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
+    p.add_argument("command", choices=list(COMMANDS), help=words)
+    p.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="folder that 'new' makes")
+    return p
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run the command."""
-    parser = argparse.ArgumentParser(prog="python -m site_builder", description=__doc__)
-    words = "; ".join(f"{name}: {text}" for name, text in COMMANDS.items())
-    parser.add_argument("command", choices=list(COMMANDS), help=words)
-    parser.add_argument("folder", type=Path, nargs="?", metavar="DIR", help="folder that 'new' makes")
-    args = parser.parse_args(argv)
+    args = parser().parse_args(argv)
     if (args.command == "new") != (args.folder is not None):
-        parser.error("'new' takes a folder, and nothing else does")
+        parser().error("'new' takes a folder, and nothing else does")
     try:
         print("\n".join(_run(args.command, args.folder)))
     except BadInput as error:

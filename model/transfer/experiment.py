@@ -42,11 +42,11 @@ class TransferConfig:
     presentations: int = 409_600  # of the pre-training, synthetic spectra
     learning_rate: float = 1e-3  # of the pre-training
     spectra: int = 60_000  # synthetic spectra that LightGBM and Ridge are fitted to
-    folds: int = 5
-    bootstrap: int = 1000
-    seed: int = 0
-    two_stage: FitConfig = field(default_factory=FitConfig)
-    survey: FitConfig = field(default_factory=lambda: FitConfig(steps=1000, few_steps=300))  # it starts from nothing
+    folds: int = 5  # of the cross-validation; a star is in one of them
+    bootstrap: int = 1000  # resamples behind each interval
+    seed: int = 0  # seed that all random streams derive from
+    two_stage: FitConfig = field(default_factory=FitConfig)  # recipe on real stars of what was pre-trained
+    survey: FitConfig = field(default_factory=lambda: FitConfig(steps=1000, few_steps=300))  # the same from nothing
 
 
 def smaller(config: TransferConfig, factor: int) -> TransferConfig:

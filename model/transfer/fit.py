@@ -26,10 +26,10 @@ class FitConfig:
     steps: int = 400  # optimiser steps on all stars
     few_steps: int = 150  # on the fewest; between them in proportion to the logarithm of their number
     batch_size: int = 64  # presentations of a step
-    learning_rate: float = 5e-4  # peak; 30 steps of warm-up, then cosine to zero
-    warmup: int = 30
-    weight_decay: float = 0.05
-    clip: float = 1.0
+    learning_rate: float = 5e-4  # peak; after the warm-up, cosine to zero
+    warmup: int = 30  # steps of linear warm-up
+    weight_decay: float = 0.05  # of AdamW
+    clip: float = 1.0  # largest gradient norm
 
     def steps_for(self, n: int) -> int:
         """Optimiser steps for n stars."""

@@ -31,7 +31,7 @@ PAGE = Page(
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """A run has attention of an example star."""
     return any(run.attention for run in results.runs.values())
 
 

@@ -166,7 +166,7 @@ def _instruments(results: Results) -> list[InstrumentRow]:
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """The main run says what shape its SpecViT has."""
     return results.main.run.vit is not None
 
 

@@ -179,7 +179,7 @@ def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """A run has a synthetic example star at several magnitudes."""
     return bool(candidates(results))
 
 

@@ -96,7 +96,7 @@ def _browser(stars: list[Star | Loose], files: dict[str, dict[str, str]], site: 
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """There are spectra of surveys, or a run has example stars."""
     return bool(results.spectra) or any(run.examples for run in results.runs.values())
 
 

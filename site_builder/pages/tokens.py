@@ -43,7 +43,7 @@ def _rows(results: Results, view: AttentionView) -> list[dict[str, Any]]:
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """A run has attention of an example star."""
     return any(run.attention for run in results.runs.values())
 
 

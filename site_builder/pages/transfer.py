@@ -159,7 +159,7 @@ def _escape(key: str) -> str:
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """There are transfer experiments, or a run was evaluated on observed stars."""
     return bool(results.transfers) or any(run.sets("observed") for run in results.runs.values())
 
 

@@ -44,7 +44,7 @@ class Answer:
 
 
 def available(results: Results) -> bool:
-    """Whether there is anything to show."""
+    """A run has a network for the browser, or an answer on an observed example star."""
     stars = [star for run in results.runs.values() for star in run.examples.values()]
     answered = any(star.origin == "observed" and star.predicted_logg is not None for star in stars)
     return answered or any(run.network is not None for run in results.runs.values())
