@@ -45,7 +45,7 @@ lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-readme: $(VENV)/.site ## write the tables of README.md again from results/
+readme: $(VENV)/.site ## write the tables of README.md and of the cards again from results/
 	$(BIN)/python docs/readme_tables.py --write
 
 docs: $(VENV)/.test readme ## write all pages of docs/ again that are made from code and results

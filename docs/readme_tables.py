@@ -1,6 +1,6 @@
-"""The tables of README.md, derived from ``results/``: ``python docs/readme_tables.py --check | --write``.
+"""Tables of README.md and of the two cards, from ``results/``: ``python docs/readme_tables.py --check | --write``.
 
-Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``.
+Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->``; those of the cards are in ``docs/card_tables.py``.
 """
 
 import argparse
@@ -102,40 +102,57 @@ def reproduces(runs: list[RunFile], metrics: Metrics, limits: Limits) -> str:
     return table(["command", "instrument", "training", "SpecViT's log g on (stars)"], body)
 
 
-def render(text: str, results: Path) -> str:
-    """README text with every table made again."""
+def tables_of(name: str, results: Path) -> dict[str, str]:
+    """The tables of a document, by the names of their marks."""
+    import card_tables
+
+    cards = {"model-card.md": card_tables.MODEL_CARD, "data-card.md": card_tables.DATA_CARD}
+    if name in cards:
+        held = card_tables.read(results)
+        return {mark: make(held) for mark, make in cards[name].items()}
     _, runs, metrics, limits = read_runs(results)
-    for name, make in (("by magnitude", by_magnitude), ("reproduces", reproduces)):
+    return {
+        mark: make(runs, metrics, limits) for mark, make in (("by magnitude", by_magnitude), ("reproduces", reproduces))
+    }
+
+
+def render(path: Path, text: str, results: Path) -> str:
+    """Text of a document with every table made again."""
+    for name, content in tables_of(path.name, results).items():
         pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
         if len(pattern.findall(text)) != 1:
-            raise BadInput(f"README.md: the marks <!-- {name} --> and <!-- /{name} --> must stand there once.")
+            raise BadInput(f"{path}: the marks <!-- {name} --> and <!-- /{name} --> must stand there once.")
         start, end = pattern.findall(text)[0]
-        text = text[: text.index(start)] + f"{start}{make(runs, metrics, limits)}\n" + text[text.index(end) :]
+        text = text[: text.index(start)] + f"{start}{content}\n" + text[text.index(end) :]
     return text
 
 
+DOCUMENTS = (ROOT / "README.md", ROOT / "docs/model-card.md", ROOT / "docs/data-card.md")
+
+
 def main() -> int:
-    """Check or write README.md; 1 when it differs from the results, 2 with one sentence for bad input."""
+    """Check or write the documents; 1 when one differs from the results, 2 with one sentence for bad input."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     mode = parser.add_mutually_exclusive_group(required=True)
-    mode.add_argument("--check", action="store_true", help="say whether README.md agrees with the results")
+    mode.add_argument("--check", action="store_true", help="say which documents do not agree with the results")
     mode.add_argument("--write", action="store_true", help="write the tables again")
     parser.add_argument("--results", type=Path, default=ROOT / "results", metavar="DIR")
-    parser.add_argument("--readme", type=Path, default=ROOT / "README.md", metavar="FILE")
+    parser.add_argument("--document", type=Path, action="append", metavar="FILE", help="this one alone")
     args = parser.parse_args()
-    path = args.readme
-    old = path.read_text(encoding="utf-8")
-    try:
-        new = render(old, args.results)
-    except BadInput as error:
-        print(f"readme_tables: {error}", file=sys.stderr)
-        return 2
-    if args.write:
-        path.write_text(new, encoding="utf-8")
-    elif new != old:
-        print(f"{path} does not agree with {args.results}; run make readme.", file=sys.stderr)
-        return 1
-    return 0
+    differ = False
+    for path in args.document or DOCUMENTS:
+        old = path.read_text(encoding="utf-8")
+        try:
+            new = render(path, old, args.results)
+        except BadInput as error:
+            print(f"readme_tables: {error}", file=sys.stderr)
+            return 2
+        if args.write:
+            path.write_text(new, encoding="utf-8")
+        elif new != old:
+            differ = True
+            print(f"{path} does not agree with {args.results}; run make readme.", file=sys.stderr)
+    return int(differ)
 
 
 if __name__ == "__main__":

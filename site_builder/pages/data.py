@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
+from site_builder.cards import cards
 from site_builder.citation import cite, read_changes, read_corrections
 from site_builder.contract.schema import IndexEntry, Provenance
 from site_builder.i18n import N_, _, said
@@ -120,7 +121,9 @@ def _records(results: Results) -> list[Record]:
 def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     citation = cite(site.own.config)
+    cards_of_these = {n: site.publish(f"data/{n}", text.encode()) for n, text in cards(results).items()}
     return {
+        "cards": cards_of_these,
         "groups": _groups(results),
         "kinds": KINDS,
         "size": _size,
