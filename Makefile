@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-lowest fuzz lint readme docs screenshots bench clean
+.PHONY: help site serve test test-lowest fuzz outlines looks lint readme docs screenshots bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -39,6 +39,12 @@ test-lowest: $(VENV)-lowest/.site ## build the site and test its contract with t
 
 fuzz: $(VENV)/.test ## read damaged files for ten minutes; a second call goes on (counts in fuzz.json)
 	$(BIN)/python -m tests.fuzz --minutes 10 --state fuzz.json
+
+outlines: $(VENV)/.test ## write the outlines of all pages again after a change that is meant (tests/__snapshots__)
+	$(BIN)/python -m pytest tests/test_looks.py -q -k outline --snapshot-update
+
+looks: $(VENV)/.test $(VENV)/.chromium ## take the pictures of all pages again that tests compare with (tests/looks)
+	SPECVIT_LOOKS=write $(BIN)/python -m pytest tests/test_looks.py -q -k picture
 
 lint: $(VENV)/.test ## ruff and mypy
 	$(BIN)/ruff check .

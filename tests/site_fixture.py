@@ -50,3 +50,17 @@ def build_site(results: Path, out: Path, modules: Sequence[PageModule] | None = 
     site.make_all()  # what no template looks at: the inspector
     write_site(out, site.files)
     return out
+
+
+def scroll_through(page: Any) -> None:
+    """Scroll down and back, so that everything lazy is loaded."""
+    page.evaluate(
+        """async () => {
+            for (let y = 0; y < document.body.scrollHeight; y += 700) {
+                window.scrollTo(0, y);
+                await new Promise((done) => setTimeout(done, 40));
+            }
+            window.scrollTo(0, 0);
+        }"""
+    )
+    page.wait_for_load_state("networkidle")

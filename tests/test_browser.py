@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from site_builder.pages import PAGES
 from tests.factory import make_results
-from tests.site_fixture import build_site, serve
+from tests.site_fixture import build_site, scroll_through, serve
 
 FILES = [page.file for page in PAGES]
 CHINESE = ["zh/" + file for file in FILES]
@@ -37,20 +37,6 @@ def watch(page: Any, address: str) -> list[str]:
     page.on("response", lambda r: r.status >= 400 and bad.append(f"{r.status} {r.url}"))
     page.on("request", lambda r: r.url.startswith((address, "data:", "blob:")) or bad.append(f"foreign {r.url}"))
     return bad
-
-
-def scroll_through(page: Any) -> None:
-    """Scroll down and back, so that everything lazy is loaded."""
-    page.evaluate(
-        """async () => {
-            for (let y = 0; y < document.body.scrollHeight; y += 700) {
-                window.scrollTo(0, y);
-                await new Promise((done) => setTimeout(done, 40));
-            }
-            window.scrollTo(0, 0);
-        }"""
-    )
-    page.wait_for_load_state("networkidle")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
