@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-lowest fuzz outlines looks lint readme docs screenshots bench clean
+.PHONY: help site serve test test-lowest coverage fuzz outlines looks lint readme docs screenshots bench clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -36,6 +36,12 @@ test: $(VENV)/.test $(VENV)/.chromium ## install all that the tests need, Chromi
 test-lowest: $(VENV)-lowest/.site ## build the site and test its contract with the lowest versions that pyproject.toml allows
 	$(VENV)-lowest/bin/python build.py --check --no-cache
 	$(VENV)-lowest/bin/python -m pytest -W default $(LOWEST_TESTS)
+
+coverage: $(VENV)/.test $(VENV)/.chromium ## run all tests, list the lines that none runs, and fail below the floors
+	rm -f .coverage .coverage.*
+	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m coverage combine -q
+	$(BIN)/python benchmarks/line_coverage.py
 
 fuzz: $(VENV)/.test ## read damaged files for ten minutes; a second call goes on (counts in fuzz.json)
 	$(BIN)/python -m tests.fuzz --minutes 10 --state fuzz.json

@@ -1,4 +1,4 @@
-"""The recipe in CONTRIBUTING.md works: its steps are carried out on a copy of the builder, and the page has the figure."""
+"""The recipe in CONTRIBUTING.md works: its steps, carried out on a copy of the builder, put the figure on the page."""
 
 import re
 import shutil
