@@ -6,6 +6,8 @@ previous one. Shipped weights are safetensors plus a JSON description; neither c
 
 import json
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,14 +23,39 @@ from site_builder.contract.io import dumps, write_atomic
 
 
 def save_checkpoint(path: Path, state: dict[str, Any]) -> None:
-    """Write ``state`` (tensors and plain values) atomically."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write ``state`` (tensors and plain values) atomically.
+
+    Raises:
+        BadInput: the folder cannot be written, or the disk is full; an older checkpoint is as it was.
+    """
     temp = path.with_name(f".{path.name}.{os.getpid()}")
-    with temp.open("wb") as handle:
-        torch.save(state, handle)
-        handle.flush()
-        os.fsync(handle.fileno())
-    os.replace(temp, path)
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temp.open("wb") as handle:
+                try:
+                    torch.save(state, handle)
+                except RuntimeError as error:  # of torch, which counts bytes, after what the system said
+                    raise (error.__context__ if isinstance(error.__context__, OSError) else error) from None
+                handle.flush()
+                os.fsync(handle.fileno())
+            os.replace(temp, path)
+        except BaseException:
+            temp.unlink(missing_ok=True)
+            raise
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """What the system says against writing ``path`` becomes one sentence.
+
+    Raises:
+        BadInput: the folder cannot be written, or the disk is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise BadInput(f"{path} cannot be written ({error.strerror}); make room, or name another folder.") from None
 
 
 def remove_leftovers(path: Path) -> None:

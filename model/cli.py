@@ -25,6 +25,7 @@ from model.predict import as_json, as_table, predict_files
 from model.simulated import write_simulated
 from model.surveys import lamost
 from site_builder.contract import BadInput
+from site_builder.contract.errors import told
 
 INSTRUMENTS = ("pfs-mr", "lamost")
 Stage = Literal["all", "specvit", "mlp", "cnn", "published", "ridge", "lightgbm"]
@@ -440,7 +441,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     try:
         command.run()
-    except BadInput as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (BadInput, PermissionError) as error:
+        print(f"error: {told(error)}", file=sys.stderr)
         return 2
     return 0

@@ -22,7 +22,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from torch import Tensor, nn
 
 from model.calibration import calibrate
-from model.checkpoint import load_checkpoint, load_state, remove_leftovers, save_checkpoint
+from model.checkpoint import load_checkpoint, load_state, remove_leftovers, save_checkpoint, writing
 from model.distill import Teacher
 from model.metrics import r2
 from model.parallel import Place, here, moved
@@ -30,6 +30,7 @@ from model.simulator import Batch, Simulator, generator
 from model.throughput import Meter
 from model.vit import Network
 from site_builder.contract import BadInput
+from site_builder.contract.io import write_atomic
 from site_builder.contract.schema import Curve
 
 
@@ -245,7 +246,7 @@ class Trainer:
         self.step, self.seconds, self.history = state["step"], state["seconds"], state["history"]
         self.running.copy_(state.get("running", torch.zeros(2)))
         if self.place.main:
-            self.log.write_text("".join(json.dumps(row) + "\n" for row in self.history))
+            write_atomic(self.log, "".join(json.dumps(row) + "\n" for row in self.history).encode())
         return True
 
     def examples(self, step: int) -> tuple[Tensor, Tensor, Tensor | float]:
@@ -284,8 +285,7 @@ class Trainer:
         if not self.resume():
             self.net.start_from(fit_scaler(self.net, self.simulator, c.seed))
             if place.main:
-                self.log.parent.mkdir(parents=True, exist_ok=True)
-                self.log.unlink(missing_ok=True)
+                write_atomic(self.log, b"")
         place.check_agreement(self.step, self.path)
         if self.step < c.steps:
             inner: Any = torch.compile(self.net) if c.compile else self.net
@@ -335,7 +335,7 @@ class Trainer:
             **speed,
         }
         self.history.append(row)
-        with self.log.open("a") as handle:
+        with writing(self.log), self.log.open("a") as handle:
             handle.write(json.dumps(row) + "\n")
             handle.flush()
             os.fsync(handle.fileno())

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from site_builder.contract import BadInput
+from site_builder.contract.errors import told
 
 COMMANDS = {
     "schema": "write schema/*.schema.json from the contract",
@@ -30,8 +31,8 @@ def main(argv: list[str] | None = None) -> int:
         parser().error("'new' takes a folder, and nothing else does")
     try:
         print("\n".join(_run(args.command, args.folder)))
-    except BadInput as error:
-        print(f"site_builder: {error}", file=sys.stderr)
+    except (BadInput, PermissionError) as error:
+        print(f"site_builder: {told(error)}", file=sys.stderr)
         return 2
     return 0
 

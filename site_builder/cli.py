@@ -11,6 +11,7 @@ from pathlib import Path
 from site_builder.cache import Cache, default_folder
 from site_builder.config import Own
 from site_builder.contract import BadInput
+from site_builder.contract.errors import told
 from site_builder.contract.io import read_bytes
 from site_builder.jobs import MANY, apart, workers
 from site_builder.publish import ROOT, Site, check_out, write_site
@@ -141,7 +142,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"{pages} pages in {out}/ ({size / 1e6:.1f} MB)", flush=True)
         if args.serve:
             serve(out, args.port)
-    except BadInput as error:
-        print(f"build.py: {error}", file=sys.stderr)
+    except (BadInput, PermissionError) as error:
+        print(f"build.py: {told(error)}", file=sys.stderr)
         return 2
     return 0
