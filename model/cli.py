@@ -403,6 +403,21 @@ class Attention:
 
 
 @dataclass
+class Pairs:
+    """Hold the models of a results folder against each other, on the same stars: paired bootstrap intervals."""
+
+    out: Path = Path("results")
+    """results folder that the files are added to; exports already have them"""
+
+    def run(self) -> None:
+        """Carry it out."""
+        from model import pairs
+
+        for path in pairs.write(self.out):
+            print(f"{self.out / path} written")
+
+
+@dataclass
 class LamostNoise:
     """Measure LAMOST's relative noise over wavelength from the observed stars (data/lamost_relative_noise.npz)."""
 
@@ -430,6 +445,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "spectra": Spectra,
     "onnx": Onnx,
     "attention": Attention,
+    "pairs": Pairs,
     "lamost-noise": LamostNoise,
 }
 

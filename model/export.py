@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from model import checkpoint, data, portable, provenance
+from model import checkpoint, data, pairs, portable, provenance
 from model.baselines import Baseline
 from model.evaluate import (
     EvaluationSet,
@@ -389,8 +389,7 @@ def export(pipelines: list[Pipeline], out: Path, weights: Path | None = None, ke
         axes = leave_one_out(first.pipeline.simulator.grid)
         interpolation = InterpolationFile(provenance=first.stamp, instrument=first.config.instrument, axes=axes)
         entries.append(write_file(temp, "interpolation.json", interpolation))
-        entries.sort(key=lambda e: e.path)
-        write_index(temp, Index(main_run=first.config.run_id, files=entries))
+        write_index(temp, Index(main_run=first.config.run_id, files=pairs.add(temp, entries)))
     if weights is None:
         return
     for run in runs:

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model import pairs
 from model.evaluate import EvaluationSet, metric_rows
 from model.export import instrument_file
 from model.provenance import stamp
@@ -183,7 +184,7 @@ class OwnResults:
             raise BadInput(f"{out} is a folder with other files (it has no index.json); choose an empty or new folder.")
         with replacing_folder(out) as folder:
             entries = [write_file(folder, path, content) for path, content in self._files().items()]
-            write_index(folder, Index(main_run=self.run, files=entries))
+            write_index(folder, Index(main_run=self.run, files=pairs.add(folder, entries)))
 
     def _files(self) -> dict[str, ContractFile]:
         base, order = f"runs/{self.run}", [m.name for m in self.models]

@@ -1,6 +1,7 @@
-"""What may be said about the results: comparisons that hold beyond their 95 % intervals.
+"""What may be said about the results: comparisons that hold beyond 95 % intervals.
 
-Pages phrase these; they never claim a difference whose intervals overlap.
+Where the results hold models against each other on the same stars (``pairs/``), the interval is that of the
+difference; elsewhere no difference is claimed while the intervals of the two values overlap.
 """
 
 from dataclasses import dataclass
@@ -8,14 +9,21 @@ from typing import Literal
 
 from site_builder.contract.schema import ModelInfo, SetInfo
 from site_builder.figures.series import bins, brightness_slice
-from site_builder.results import Measured, Quantity, Results, Row, RunResults, difference
+from site_builder.results import Measured, PairPlace, Quantity, Results, Row, RunResults, difference
 
 Verdict = Literal["better", "worse", "alike"]
 LESS_IS_BETTER = ("rmse", "mae", "nmad", "sigma")
 
 
-def verdict(first: Measured, second: Measured, metric: str) -> Verdict:
-    """How the first compares with the second; 'alike' while their intervals overlap."""
+def verdict(first: Measured, second: Measured, metric: str, pair: PairPlace | None = None) -> Verdict:
+    """How the first compares with the second.
+
+    'alike' while the interval of their difference holds zero; without a pair, while their own intervals overlap.
+    """
+    apart = pair.interval(metric) if pair else None
+    if apart is not None:
+        lo, hi = apart if metric not in LESS_IS_BETTER else (-apart[1], -apart[0])
+        return "better" if lo > 0 else "worse" if hi < 0 else "alike"
     if metric in LESS_IS_BETTER:
         first, second = second, first
     return "better" if first.above(second) else "worse" if first.below(second) else "alike"
@@ -29,11 +37,18 @@ class Comparison:
     own: Measured
     other: Measured
     verdict: Verdict
+    apart: Measured | None  # SpecViT's value minus the other's, where the results have its interval
 
     @property
     def gap(self) -> Quantity:
         """SpecViT's value minus the other's."""
-        return difference(self.own.value, self.other.value)
+        return self.apart.value if self.apart else difference(self.own.value, self.other.value)
+
+
+def _pair(run: RunResults, row: Row, other: Row) -> PairPlace | None:
+    set_name = row.path.rsplit("/metrics.", 1)[1].removesuffix(".json")
+    of = run.file(f"predictions.{set_name}.json")
+    return run.results.pair(of, set_name, row.row.slice, row.row.label, row.row.model, other.row.model)
 
 
 def compare(run: RunResults, set_name: str, metric: str = "r2", slice_name: str = "all") -> list[Comparison]:
@@ -44,8 +59,12 @@ def compare(run: RunResults, set_name: str, metric: str = "r2", slice_name: str 
         row = run.row(set_name, model.name, slice_name)
         if model.name == run.specvit.name or model.family == "mean" or row is None or own is None:
             continue
-        a, b = own.measured(metric), row.measured(metric)
-        out.append(Comparison(model, a, b, verdict(a, b, metric)))
+        a, b, pair = own.measured(metric), row.measured(metric), _pair(run, own, row)
+        apart = None
+        if pair and not pair.turned and pair.interval(metric):
+            path, pointer = pair.source.split("#")
+            apart = run.results.measured(path, f"{pointer}/{metric}")
+        out.append(Comparison(model, a, b, verdict(a, b, metric, pair), apart))
     return out
 
 
@@ -73,7 +92,8 @@ def tally(run: RunResults, set_name: str, model: ModelInfo, metric: str = "r2") 
     for row in rows:
         other = run.row(set_name, model.name, slice_name, row.row.label)
         if other is not None:
-            found[verdict(row.measured(metric), other.measured(metric), metric)].append(row)
+            how = verdict(row.measured(metric), other.measured(metric), metric, _pair(run, row, other))
+            found[how].append(row)
     return BinTally(model, len(rows), found["better"], found["worse"], found["alike"])
 
 

@@ -18,6 +18,7 @@ from pydantic import BaseModel
 from site_builder.contract import BadInput
 from site_builder.contract.attribution import AttributionFile, FaithfulnessFile
 from site_builder.contract.io import dumps, read_bytes, read_file, read_index
+from site_builder.contract.pairs import PairRow, PairsFile
 from site_builder.contract.schema import (
     AblationsFile,
     AttentionFile,
@@ -112,6 +113,22 @@ class Row:
     def quantity(self, name: str) -> Quantity:
         """A plain field of the row: n, lo, hi, median_snr, coverage68, coverage95."""
         return self.results.quantity(self.path, f"/rows/{self.index}/{name}")
+
+
+@dataclass(frozen=True)
+class PairPlace:
+    """Two models on the same stars, and where that stands (address#pointer)."""
+
+    source: str
+    row: PairRow
+    turned: bool  # asked for with the second of the row first
+
+    def interval(self, metric: str) -> tuple[float, float] | None:
+        """95 % interval of the metric of the first asked for minus that of the second; None if it is not there."""
+        found: Interval | None = getattr(self.row, metric, None)
+        if found is None:
+            return None
+        return (-found.hi, -found.lo) if self.turned else (found.lo, found.hi)
 
 
 @dataclass(frozen=True)
@@ -210,6 +227,8 @@ class Results:
         self.files = files
         self.undrawn = undrawn  # files of stars that no page draws: published and checked, but not held in memory
         self._quantities: dict[tuple[str, str], Quantity] = {}
+        self.pairs = {f.of: (path, f) for path, f in files.items() if isinstance(f, PairsFile)}
+        self._places_of_pairs: dict[str, dict[tuple[str, ...], int]] = {}
         self.interpolation = next((f for f in files.values() if isinstance(f, InterpolationFile)), None)
         self.instruments = {f.name: f for f in files.values() if isinstance(f, InstrumentFile)}
         names = [p.split("/")[1] for p, f in files.items() if isinstance(f, RunFile)]
@@ -356,6 +375,28 @@ class Results:
         """The interval at a JSON pointer of a contract file."""
         value, lo, hi = (self.quantity(path, f"{pointer}/{part}") for part in ("value", "lo", "hi"))
         return Measured(value, lo, hi)
+
+    def pair(self, of: str, set_name: str, slice_name: str, label: str, first: str, second: str) -> PairPlace | None:
+        """Where two models are held against each other on the same stars; None if they are not.
+
+        Args:
+            of: the file of predictions, or the experiment.
+            set_name: the set; with slice and label as in its metrics.
+            first: key of a model in the pairs.
+            second: the other's.
+        """
+        path, file = self.pairs.get(of, ("", None))
+        if file is None:
+            return None
+        if of not in self._places_of_pairs:
+            keys = ((r.set, r.slice, r.label, r.first, r.second) for r in file.rows)
+            self._places_of_pairs[of] = {k: i for i, k in enumerate(keys)}
+        places = self._places_of_pairs[of]
+        for turned, names in ((False, (first, second)), (True, (second, first))):
+            i = places.get((set_name, slice_name, label, *names))
+            if i is not None:
+                return PairPlace(f"{path}#/rows/{i}", file.rows[i], turned)
+        return None
 
     def length(self, path: str, pointer: str) -> Quantity:
         """The number of entries of the list (or object) at a pointer."""

@@ -1,7 +1,8 @@
 """What the transfer experiments allow to be said: comparisons over 95 % intervals, as in ``findings``.
 
-The intervals are of single rows (bootstrap by star), not of differences between rows on the same stars, so "alike" is
-said more often than a paired test would say it.
+Rows at full size are held against each other on the same stars where the results have that (``pairs/``). Rows on fewer
+real stars are averages over draws of them: there "alike" is said while the intervals of the two rows overlap, which is
+more often than a paired test would say it.
 """
 
 from dataclasses import dataclass
@@ -26,7 +27,7 @@ class Pair:
     @property
     def verdict(self) -> Verdict:
         """How the first does beside the second."""
-        return verdict(self.first.measured(self.metric), self.second.measured(self.metric), self.metric)
+        return verdict(self.own, self.other, self.metric, self.first.beside(self.second))
 
     @property
     def own(self) -> Measured:

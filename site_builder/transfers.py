@@ -16,7 +16,7 @@ from site_builder.contract.transfer import (
     TransferStars,
 )
 from site_builder.i18n import N_, _, said
-from site_builder.results import Measured, Quantity, Results, ratio2
+from site_builder.results import Measured, PairPlace, Quantity, Results, ratio2
 
 STRATEGIES = ("synthetic", "survey", "two-stage")
 STRATEGY_TITLES = {"synthetic": N_("synthetic only"), "survey": N_("survey only"), "two-stage": N_("two-stage")}
@@ -51,6 +51,17 @@ class Tried:
     def measured(self, name: str) -> Measured:
         """r2, mae, bias, nmad or sigma."""
         return self.experiment.results.measured(self.path, f"/rows/{self.index}/{name}")
+
+    def beside(self, other: "Tried") -> PairPlace | None:
+        """This row against another on the same stars, where the results have that."""
+        a, b, e = self.row, other.row, self.experiment
+        stars = e.stars(a.set)
+        if stars is None or (a.set, a.slice, a.label) != (b.set, b.slice, b.label):
+            return None
+        answered = {key(answer): pair_key(answer) for answer in stars.answers}
+        if key(a) not in answered or key(b) not in answered:
+            return None
+        return e.results.pair(e.path, a.set, a.slice, a.label, answered[key(a)], answered[key(b)])
 
     def quantity(self, name: str) -> Quantity:
         """n, n_real, repeats, coverage68 or coverage95."""
@@ -168,6 +179,11 @@ Key = tuple[str, str, bool, int]
 def key(of: TransferRow | TransferAnswer) -> Key:
     """Model, strategy, augmented, number of real stars."""
     return of.model, of.strategy, of.augmented, of.n_real
+
+
+def pair_key(of: TransferRow | TransferAnswer) -> str:
+    """What the pairs call it."""
+    return f"{of.model}/{of.strategy}/{'augmented' if of.augmented else 'plain'}"
 
 
 def experiments(results: Results) -> list[Experiment]:

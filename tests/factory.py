@@ -41,6 +41,7 @@ from site_builder.contract.schema import (
     WaveAxis,
 )
 from tests import factory_attribution
+from tests.factory_pairs import pairs
 from tests.factory_studies import studies
 from tests.factory_transfer import spectra, transfers
 
@@ -539,6 +540,7 @@ def make_results(
             files.extend(_attribution(np.random.default_rng(seed + 2), run, instrument, vit, parts["test"], files))
     if transfer:
         files += transfers(np.random.default_rng(seed + 1), provenance) + spectra(provenance("spectra"))
+    files += pairs(list(files), provenance("pairs"))
     entries = [write_file(root, path, content) for path, content in files]
     write_index(root, Index(main_run=main, files=entries))
     return root

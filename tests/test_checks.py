@@ -16,6 +16,7 @@ from site_builder.results import Results
 from tests.factory import make_results
 
 PFS, LAMOST = "runs/specvit-test-pfs-mr", "runs/specvit-test-lamost"
+PAIRS = "pairs/specvit-test-pfs-mr.test.json"
 GIVEN, WORTH = f"{PFS}/attribution/dwarf-c.json", f"{PFS}/faithfulness.json"
 
 
@@ -47,6 +48,16 @@ def another_bound(content: dict[str, Any]) -> None:
 
 def second_all_row(content: dict[str, Any]) -> None:
     content["rows"].append(content["rows"][0])
+
+
+def second_pair(content: dict[str, Any]) -> None:
+    first = content["rows"][0]
+    content["rows"].append(first | {"first": first["second"], "second": first["first"]})
+
+
+def outside_its_interval(content: dict[str, Any]) -> None:
+    apart = content["rows"][0]["mae"]
+    apart |= {"lo": apart["value"] + 0.01, "hi": apart["value"] + 0.02}
 
 
 def no_all_row(content: dict[str, Any]) -> None:
@@ -304,6 +315,15 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (WORTH, put("heads", 1, "layer", 7), "heads.1"),
     (WORTH, put("heads", 1, "q", 0.001), "heads.1.q"),
     (WORTH, put("heads", 1, "specialises", True), "heads.1.specialises"),
+    (PAIRS, put("of", f"{PFS}/predictions.nowhere.json"), "field of"),
+    (PAIRS, put("of", f"{PFS}/predictions.snr-curve.json"), "field of"),
+    (PAIRS, put("rows", 0, "second", "nobody"), "rows.0"),
+    (PAIRS, put("rows", 0, "second", "specvit-test"), "rows.0"),
+    (PAIRS, second_pair, "rows."),
+    (PAIRS, put("rows", 0, "n", 7), "rows.0.n"),
+    (PAIRS, put("rows", 0, "r2", OFF), "rows.0.r2.value"),
+    (PAIRS, put("rows", 0, "nmad", OFF), "rows.0.nmad.value"),
+    (PAIRS, outside_its_interval, "rows.0.mae"),
     ("spectra/test-galaxy.json", put("id", "another"), "field id"),
     ("spectra/test-galaxy.json", put("sigma", 5, None), "field sigma"),
     ("spectra/test-galaxy.json", put("noise_source", ""), "noise_source"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model import data, provenance
+from model import data, pairs, provenance
 from model.evaluate import CLASSES
 from model.export import instrument_file
 from model.metrics import NAMES, coverage, metrics, resampled
@@ -216,5 +216,4 @@ def write(experiments: list[Experiment], out: Path) -> None:
                 entries.append(write_file(temp, path, instrument_file(experiment.instrument, file.provenance)))
         written = {e.path for e in entries}
         entries += take_over(out, temp, (e for e in old.files if e.path not in written))
-        entries.sort(key=lambda e: e.path)
-        write_index(temp, Index(main_run=old.main_run, files=entries))
+        write_index(temp, Index(main_run=old.main_run, files=pairs.add(temp, entries)))

@@ -28,6 +28,7 @@ from site_builder.checks.limits import (
     check_self_checks,
 )
 from site_builder.checks.metrics import check_attention, check_bins, check_metrics, check_rows
+from site_builder.checks.pairs import check_pairs
 from site_builder.checks.studies import check_ablations, check_history, check_pit, check_scaling, check_stress
 from site_builder.checks.transfer import (
     check_spectra,
@@ -69,6 +70,7 @@ CHECKS: tuple[Callable[[Results], None], ...] = (
     check_spectra,
     check_attribution,
     check_faithfulness,
+    check_pairs,
 )
 
 OF_STARS = (

@@ -25,6 +25,7 @@ PATHS = {
     "transfer": r"transfer/[^/]+\.json",
     "spectrum": r"spectra/[^/]+\.json",
     "network": r"runs/[^/]+/network\.json",
+    "pairs": r"pairs/[^/]+\.json",
 }
 
 

@@ -4,9 +4,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-SCHEMA_VERSION = "1.3"  # 1.1 to 1.3 add files and optional fields: a file of an earlier version is still valid
-READABLE_VERSIONS = ("1.0", "1.1", "1.2", "1.3")
-Version = Literal["1.0", "1.1", "1.2", "1.3"]
+SCHEMA_VERSION = "1.4"  # 1.1 to 1.4 add files and optional fields: a file of an earlier version is still valid
+READABLE_VERSIONS = ("1.0", "1.1", "1.2", "1.3", "1.4")
+Version = Literal["1.0", "1.1", "1.2", "1.3", "1.4"]
 
 Slug = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,63}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -59,7 +59,7 @@ class Provenance(Strict):
 class ContractFile(Strict):
     """Fields that every exported file has."""
 
-    schema_version: Version = "1.3"
+    schema_version: Version = "1.4"
     provenance: Provenance
 
     @property

@@ -21,6 +21,8 @@ Layout of a results folder (paths are fixed, so that a link to a number stays va
     runs/<run>/network.json                      NetworkFile: the network as ONNX (network.onnx beside it)
     transfer/<experiment>.json                   TransferFile: three ways to real stars, judged star by star
     spectra/<spectrum>.json                      SpectrumFile: a spectrum to look at, of any survey
+    pairs/<run>.<set>.json                       PairsFile: models against each other on the same stars
+    pairs/<experiment>.json                      the same of a transfer experiment
 
 Wavelengths are vacuum Angstrom, log g is log10 of cm/s^2, Teff is in kelvin, [M/H] and all errors
 are in dex. Fluxes and their sigmas are divided by the median flux of the spectrum, or by its continuum where
@@ -53,6 +55,7 @@ from site_builder.contract.base import (
 )
 from site_builder.contract.columns import Column
 from site_builder.contract.network import NetworkFile, Parity
+from site_builder.contract.pairs import PairsFile
 from site_builder.contract.spectra import SpectrumFile
 from site_builder.contract.transfer import TransferFile
 
@@ -92,6 +95,7 @@ class IndexEntry(Strict):
         "transfer",
         "spectrum",
         "network",
+        "pairs",
     ]
     sha256: Sha256
     bytes: int = Field(ge=2)
@@ -100,7 +104,7 @@ class IndexEntry(Strict):
 class Index(Strict):
     """``index.json``: the table of contents; a file that it does not list is not published."""
 
-    schema_version: Version = "1.3"
+    schema_version: Version = "1.4"
     kind: Literal["index"] = "index"
     main_run: Slug = Field(description="run that the headline numbers come from")
     files: list[IndexEntry]
@@ -627,4 +631,5 @@ FILE_KINDS: dict[str, type[ContractFile]] = {
     "transfer": TransferFile,
     "spectrum": SpectrumFile,
     "network": NetworkFile,
+    "pairs": PairsFile,
 }

@@ -39,6 +39,7 @@ KINDS = {
     "transfer": N_("from synthetic to real stars, three strategies, star by star"),
     "spectrum": N_("one spectrum of a survey, to look at"),
     "network": N_("the network as an ONNX file, as the browser runs it"),
+    "pairs": N_("models against each other on the same stars"),
 }
 
 
