@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import count
 from pathlib import Path
 from string import Formatter
 from typing import Any
@@ -65,13 +66,10 @@ _NUMBER = re.compile(r"(?<![A-Za-z\d.])\d(?:[\d\u202f.,]*\d)?(?![A-Za-z])")
 
 def numbered(text: str) -> tuple[str, list[str]]:
     """A text of the results with ``{0}``, ``{1}`` for its numbers, and the numbers."""
-    numbers: list[str] = []
-
-    def field(match: re.Match[str]) -> str:
-        numbers.append(match[0])
-        return f"{{{len(numbers) - 1}}}"
-
-    return (text, []) if "{" in text else (_NUMBER.sub(field, text), numbers)
+    if "{" in text:
+        return text, []
+    place = count()
+    return _NUMBER.sub(lambda _: f"{{{next(place)}}}", text), _NUMBER.findall(text)
 
 
 _FIELD = re.compile(r"\{(\w+)\}")

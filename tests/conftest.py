@@ -6,6 +6,8 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from beartype import BeartypeConf
+from beartype.claw import beartype_package
 from jaxtyping import install_import_hook
 
 # Before torch and numpy are imported. With pytest-xdist each worker gets its share.
@@ -13,8 +15,10 @@ THREADS = str(max(1, 2 // int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
 for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ[name] = THREADS
 
-# Annotations of these packages, array shapes included, are checked at each call while testing.
-install_import_hook(["model", "site_builder"], "typecheck.typecheck")
+# Annotations are checked at each call while testing; an int will do for a float, as mypy has it. (jaxtyping's hook
+# doubles the time of a build, and the builder has no tensors.)
+install_import_hook("model", "typecheck.typecheck")
+beartype_package("site_builder", conf=BeartypeConf(is_pep484_tower=True, claw_is_pep526=False))
 
 # What a build keeps for the next one stays out of the user's folder.
 os.environ["SPECVIT_CACHE"] = os.path.join(tempfile.gettempdir(), f"specvit-test-cache-{os.getpid()}")

@@ -10,7 +10,13 @@ checked = beartype(conf=BeartypeConf(is_pep484_tower=True))
 
 
 def typecheck(function: Any) -> Any:
-    """The function with its annotations checked at each call."""
+    """The function with its annotations checked at each call.
+
+    Functions inside functions are left alone: they would be wrapped anew each time the outer one runs, which is
+    slow; mypy checks them.
+    """
+    if "<locals>" in function.__qualname__:
+        return function
     try:
         return checked(function)
     except BeartypeDecorHintPep3119Exception:  # names a Protocol that isinstance cannot see; mypy checks it

@@ -1,7 +1,7 @@
 """What a page is."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from site_builder.publish import Site
 from site_builder.results import Results
@@ -36,6 +36,7 @@ class Page:
         return f"{self.slug}.html"
 
 
+@runtime_checkable
 class PageModule(Protocol):
     """A module of this package; one that needs results of some kind has ``available(results) -> bool`` as well."""
 
