@@ -108,7 +108,7 @@ def stored(tmp_path: Path) -> tuple[Path, IndexEntry, dict[str, Any]]:
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"schema_version": "2.0"}, r"field schema_version is '2\.0' but this builder reads '1\.3'"),
+        ({"schema_version": "2.0"}, r"field schema_version is '2\.0' but this builder reads '1\.4'"),
         ({"schema_version": None}, r"field schema_version is None"),
         ({"teff": "hot"}, r"field teff: input should be a valid number"),
         ({"teff": ...}, r"field teff: field required"),
