@@ -89,6 +89,11 @@ class Experiment:
         """Path of the contract file within the results folder."""
         return f"transfer/{self.file.name}.json"
 
+    @property
+    def paired(self) -> bool:
+        """Whether its models are held against each other on the same stars."""
+        return self.path in self.results.pairs
+
     def q(self, pointer: str) -> Quantity:
         """A value of the file."""
         return self.results.quantity(self.path, pointer)
