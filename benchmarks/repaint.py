@@ -82,6 +82,7 @@ def measure() -> Section:
             for name, slider in SLIDERS.items():
                 page = browser.new_page(viewport={"width": 1280, "height": 900})
                 page.goto(f"{address}{name}.html")
+                page.mouse.move(2, 2)  # somebody is there: scripts start
                 page.wait_for_selector(READY[name])
                 repaint_times(page, slider, 10)  # compiled by now
                 times = repaint_times(page, slider, 60)

@@ -34,6 +34,8 @@ def main() -> None:
             for page, name, width, height, scheme in PICTURES:
                 tab = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
                 tab.goto(f"{address}{page}.html", wait_until="networkidle")
+                tab.mouse.move(2, 2)  # somebody is there: scripts start
+                tab.wait_for_timeout(2000)
                 tab.screenshot(path=OUT / f"{name}-{width}-{scheme}.png")
         browser.close()
 

@@ -97,7 +97,8 @@ def _presentation(match: re.Match[str]) -> str:
     return "".join(dict.fromkeys(out))
 
 
-_LONG_PATH = re.compile(r' d="([^"]{300,})"')
+_PATH = re.compile(r' d="([^"]+)"')
+_LONG = 300  # characters; only long paths are made of boxes
 _N = r"(-?[\d.]+)"
 _BOX = re.compile(rf"M{_N} {_N}L{_N} \2L\3 {_N}L\1 \4(?:L\1 \2)?[Zz]")
 _DECIMALS = re.compile(r"-?\d+\.\d+")
@@ -113,11 +114,12 @@ def _shorter(match: re.Match[str]) -> str:
     """A curve to a tenth of a pixel: a third of the bytes, and the same picture."""
     path = _DECIMALS.sub(lambda m: f"{float(m[0]):.1f}".removesuffix(".0"), match[1])
     path = re.sub(r"\s*([MLCQZz])\s*", r"\1", path).strip()
-    boxes = _BOX.sub(_box, path)
+    boxes = _BOX.sub(_box, path) if len(match[1]) > _LONG else path
     return f' d="{path if "L" in boxes else boxes}"'
 
 
 _TAG = re.compile(r"<[^>]+>")
+_PLACE = re.compile(r' ([xy])="(-?\d+\.\d+)"')
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}(?![\d.])")
 _ID = re.compile(r' id="([^"]+)"')
 
@@ -170,7 +172,8 @@ def clean_svg(raw: str, prefix: str) -> str:
     raw = _STYLE.sub(_presentation, raw)
     raw = _short_ids(raw, prefix)
     raw = re.sub(r'<svg [^>]*viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" xmlns="http://www.w3.org/2000/svg">', raw)
-    raw = _LONG_PATH.sub(_shorter, raw)
+    raw = _PATH.sub(_shorter, raw)
+    raw = _PLACE.sub(lambda m: f' {m[1]}="{float(m[2]):.1f}"'.replace('.0"', '"'), raw)
     raw = _TAG.sub(_rounded, raw)
     raw = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", raw)
     raw = re.sub(r'<path d="[^"]*" fill="none"/>', "", raw)  # the invisible ground of figure and axes

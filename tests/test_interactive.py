@@ -57,6 +57,7 @@ class Tab:
         """Go there and wait until ``ready`` (a selector) is to be seen."""
         self.page.goto("about:blank")  # a link that differs in its hash alone would load nothing
         self.page.goto(url)
+        self.page.mouse.move(2, 2)  # somebody is there: scripts start
         self.page.wait_for_selector(ready, timeout=10_000)
         return self.page
 

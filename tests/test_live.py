@@ -56,6 +56,7 @@ class Live:
 
     def load(self, address: str, anchor: str = "") -> "Live":
         self.page.goto(f"{address}try.html{anchor}")
+        self.page.mouse.move(2, 2)
         self.page.get_by_role("button", name="Load the network").click()
         self.page.wait_for_selector("#try-result:not([hidden])", timeout=60_000)
         self.settle()

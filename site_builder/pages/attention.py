@@ -26,7 +26,6 @@ PAGE = Page(
     template="pages/attention.html.j2",
     scripts=("js/attention.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
-    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css"),
 )
 
 

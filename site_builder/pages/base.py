@@ -1,5 +1,6 @@
 """What a page is."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
 
@@ -22,11 +23,9 @@ class Page:
     title: str  # <title> and og:title
     description: str  # meta description, one sentence
     template: str  # below templates/
-    scripts: tuple[str, ...] = ()  # ES modules below static/, loaded as type=module
-    classic_scripts: tuple[str, ...] = ()  # vendored scripts below static/, loaded deferred, before the modules
-    styles: tuple[str, ...] = ()  # style sheets below static/, beside css/site.css
+    scripts: tuple[str, ...] = ()  # ES modules below static/, started by js/later.js once a reader is there
+    classic_scripts: tuple[str, ...] = ()  # vendored scripts below static/, loaded before the modules
     csp: str = STRICT_CSP
-    plotly: bool = False  # adds the style sheet link that keeps Plotly within a strict CSP
     indexed: bool = True  # in sitemap.xml
     og_type: str = "website"
 
@@ -34,6 +33,10 @@ class Page:
     def file(self) -> str:
         """Name of the file in the site."""
         return f"{self.slug}.html"
+
+    def assets(self, address: Callable[[str], str]) -> dict[str, list[str]]:
+        """Addresses of the scripts, as js/later.js reads them; ``address`` gives that of a file below static/."""
+        return {"classic": [*map(address, self.classic_scripts)], "modules": [*map(address, self.scripts)]}
 
 
 @runtime_checkable

@@ -29,7 +29,6 @@ PAGE = Page(
     template="pages/index.html.j2",
     scripts=("js/home.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
-    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css", "css/live.css"),
 )
 
 WAYS = (

@@ -20,7 +20,6 @@ PAGE = Page(
     description=N_("Accuracy, calibration and cost of SpecViT and its baselines on synthetic test spectra, with data."),
     template="pages/results.html.j2",
     scripts=("js/plots.js", "js/parts.js"),
-    plotly=True,
 )
 
 

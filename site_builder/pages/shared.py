@@ -16,7 +16,11 @@ from site_builder.tour import STEPS, tour_of
 
 def plots_setup(site: Site) -> dict[str, Any]:
     """What ``static/js/plots.js`` reads: where Plotly is, and which stand-in is which token."""
-    return {"plotly": site.asset("vendor/plotly/plotly-basic.min.js"), "standIns": stand_ins()}
+    return {
+        "plotly": site.asset("vendor/plotly/plotly-basic.min.js"),
+        "style": site.asset("css/plotly.css"),
+        "standIns": stand_ins(),
+    }
 
 
 def brightness_label(slice_name: str) -> str:

@@ -24,7 +24,6 @@ PAGE = Page(
     template="pages/snr.html.j2",
     scripts=("js/snr.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
-    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css", "css/live.css"),
 )
 
 MAIN_LINES = ("ca2", "alkali", "mg1")  # few enough to leave the noise its place

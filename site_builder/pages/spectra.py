@@ -8,7 +8,8 @@ from site_builder import lines
 from site_builder import stars as star_list
 from site_builder.downloads import loose_files, spectrum_files
 from site_builder.figures import inspector
-from site_builder.figures.svg import decimate
+from site_builder.figures.spectra import stacked
+from site_builder.figures.svg import FigureSvg, decimate, draw_figure
 from site_builder.i18n import N_, _
 from site_builder.pages.base import STRICT_CSP, Page
 from site_builder.publish import Site
@@ -25,7 +26,6 @@ PAGE = Page(
     template="pages/spectra.html.j2",
     scripts=("js/spectra.js",),
     classic_scripts=("vendor/bokeh/bokeh.min.js",),
-    styles=("css/interactive.css",),
     # BokehJS writes style elements; scripts stay as strict as on every other page.
     csp=STRICT_CSP.replace("style-src 'self'", "style-src 'self' 'unsafe-inline'"),
 )
@@ -85,6 +85,17 @@ def draw_thumbnail(star: Star | Loose) -> str:
     return "".join(parts)
 
 
+def _one_of_each(own: list[Star], site: Site) -> FigureSvg | None:
+    """The first star of every class, above each other: what the inspector's place shows before it, and without it."""
+    if not own:
+        return None
+    same = [s.file for s in own if (s.file.origin, s.file.instrument) == (own[0].file.origin, own[0].file.instrument)]
+    chosen = [next(f for f in same if f.star_class == name) for name in dict.fromkeys(f.star_class for f in same)]
+    chosen.sort(key=lambda f: f.logg)
+    title = _("Spectra of one star of each class, lowest log g at the top")
+    return draw_figure(site, "spectra-classes", title, stacked(chosen), (1100, 600), (380, 600), (14, 14, 40, 48))
+
+
 def _browser(stars: list[Star | Loose], files: dict[str, dict[str, str]], site: Site) -> dict[str, Any]:
     groups, found = lines.load()
     return {
@@ -124,6 +135,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     files = {s.key: spectrum_files(s, site) for s in own} | {s.key: loose_files(s, site) for s in loose}
     return {
         "star": stars[0],
+        "figure_svg": _one_of_each(own, site),
         "cards": [{"star": s, "path": thumbnail(s, site), "files": files[s.key]} for s in stars],
         "groups": groups,
         "line_groups": lines.load()[0],

@@ -19,7 +19,6 @@ PAGE = Page(
     template="pages/tokens.html.j2",
     scripts=("js/tokens.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
-    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css"),
 )
 
 

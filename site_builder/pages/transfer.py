@@ -24,7 +24,6 @@ PAGE = Page(
     ),
     template="pages/transfer.html.j2",
     scripts=("js/plots.js", "js/parts.js"),
-    plotly=True,
 )
 
 SINGLE_STARS = 5_000  # as many can be drawn one by one; more are binned

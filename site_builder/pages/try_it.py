@@ -20,7 +20,6 @@ PAGE = Page(
     template="pages/try.html.j2",
     scripts=("js/try.js",),
     classic_scripts=("vendor/uplot/uPlot.iife.min.js",),
-    styles=("vendor/uplot/uPlot.min.css", "css/interactive.css", "css/live.css"),
 )
 
 MAIN_LINES = ("ca2", "alkali", "mg1")

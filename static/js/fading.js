@@ -106,7 +106,6 @@ update();
 
 if (model) {
   const { begin } = loader(byId("home-loader"), model, {
-    label: t("Let the network answer here"),
     ready: () => {
       state.live = true;
       ui.magnitude.step = 0.1;

@@ -5,19 +5,25 @@
 // and complete before it, and without it.
 import { onTheme, readJson, token } from "./common.js";
 
-const setup = readJson("plots-setup"); // { plotly: address, standIns: { "#fe01..": token name } }
+const setup = readJson("plots-setup"); // { plotly, style: addresses, standIns: { "#fe01..": token name } }
 const stages = [...document.querySelectorAll("[data-plot]")];
 const figures = new Map();
 let plotly = null;
 
-function loadPlotly() {
-  plotly ??= new Promise((resolve, reject) => {
-    const script = document.createElement("script");
-    script.src = setup.plotly;
-    script.onload = () => resolve(globalThis.Plotly);
-    script.onerror = () => reject(new Error("plotly could not be loaded"));
-    document.head.append(script);
+/** An element in <head> that loads something. */
+function loaded(tag, attributes) {
+  return new Promise((resolve, reject) => {
+    const node = Object.assign(document.createElement(tag), attributes, { onload: resolve, onerror: () => reject(new Error(tag)) });
+    document.head.append(node);
   });
+}
+
+/** Plotly with its style sheet: where a link of this id and class is there, it writes no styles of its own, which the
+ *  policy of the page would refuse. */
+function loadPlotly() {
+  plotly ??= loaded("link", { rel: "stylesheet", href: setup.style, id: "plotly.js-style-global", className: "no-inline-styles" })
+    .then(() => loaded("script", { src: setup.plotly }))
+    .then(() => globalThis.Plotly);
   return plotly;
 }
 

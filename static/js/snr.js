@@ -196,7 +196,6 @@ const liveNote = ({ ms }) => t("Computed in this browser, {ms} ms; posterior and
 function prepareLive() {
   if (!live.model) return;
   const { begin } = loader(byId("snr-loader"), live.model, {
-    label: t("Let the network answer here"),
     ready: () => {
       live.on = true;
       ui.slider.step = FINE;

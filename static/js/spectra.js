@@ -412,6 +412,7 @@ try {
   speak = liveRegion(byId("fig-spe"));
   wire();
   await choose(fromLink(permalink.read()));
+  byId("spe-stage").classList.add("is-live");
 } catch (error) {
   say(ui.error, error.message);
 }

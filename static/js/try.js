@@ -384,7 +384,6 @@ function wire() {
 fromLink(permalink.read());
 wire();
 const { begin } = loader(byId("try-loader"), model, {
-  label: t("Load the network"),
   ready: () => {
     ui.body.hidden = false;
     answerExample();

@@ -6,19 +6,19 @@ import { t } from "../i18n.js";
 const megabytes = (bytes) => `${(bytes / 1e6).toFixed(1)}\u00a0MB`;
 
 /**
- * @param {HTMLElement} host empty; filled with what the state calls for
+ * @param {HTMLElement} host with the button and its note, as the page was built; filled with what the state calls for
  * @param {import("./model.js").LiveModel} model
- * @param {{label: string, ready: (kept: boolean) => void}} options what the button says; called once it can answer
+ * @param {{ready: (kept: boolean) => void}} options called once it can answer
  */
-export function loader(host, model, { label, ready }) {
+export function loader(host, model, { ready }) {
   const bar = el("progress", { max: 1, value: 0, "aria-label": t("Loading the network") });
   const line = el("p", { class: "live-line", role: "status" });
   const problem = el("p", { class: "problem", role: "alert", hidden: true });
-  const button = el("button", { type: "button", class: "button", onclick: () => begin(false) }, label);
-  const note = el("span", { class: "live-note" }, t("{bytes}, once; then it is kept in this browser", { bytes: megabytes(model.bytes) }));
-  const ask = el("p", { class: "live-ask" }, button, " ", note);
+  const ask = host.querySelector(".live-ask");
+  const button = ask.querySelector("button");
+  button.addEventListener("click", () => begin(false));
   bar.hidden = true;
-  host.replaceChildren(ask, bar, line, problem);
+  host.append(bar, line, problem);
 
   async function begin(kept) {
     ask.hidden = true;
