@@ -194,16 +194,16 @@ def test_limits_are_chosen_by_keyboard_and_by_link(browser: Any, address: str) -
     page.focus("#curve-controls [name=bayes]")
     page.keyboard.press("Space")
     shown({"CRLB, 3 labels"})
-    assert page.url.endswith("#brightness&bayes=off&crlb=crlb3")
+    assert page.url.endswith("#v1&tab=brightness&bayes=off&crlb=crlb3")
     page.click("#tab-cost")
     page.click("#tab-brightness")
-    assert page.url.endswith("#brightness&bayes=off&crlb=crlb3")
+    assert page.url.endswith("#v1&tab=brightness&bayes=off&crlb=crlb3")
     page.wait_for_load_state("networkidle")
     page.goto("about:blank")  # a link that differs in its hash alone would load nothing
-    page.goto(address + "results.html#brightness&crlb=off")
+    page.goto(address + "results.html#brightness&crlb=off")  # as links were before they had a version
     shown({"Bayes limit"})
     assert page.is_checked("#curve-controls [name=crlb][value=off]")
-    page.evaluate("() => { location.hash = '#calibration&pit=mlp'; }")
+    page.evaluate("() => { location.hash = '#v1&tab=calibration&pit=mlp'; }")
     assert page.is_checked("#pit-controls [value=mlp]")
     assert page.locator("#calibration").is_visible()
     assert bad == []

@@ -38,7 +38,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     stars = [s for s in star_list.all_stars(results) if s.attention is not None]
     if not stars:
-        return {"star": None}
+        return {"star": None, "still": True}
     star = stars[0]
     view = AttentionView(star)
     overall = view.by_layer.mean(axis=0).tolist()

@@ -186,7 +186,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     """Variables of the template."""
     stars = candidates(results)
     if not stars:
-        return {"star": None}
+        return {"star": None, "still": True}
     star = stars[0]
     ladder = ladder_of(star)
     index = len(ladder.magnitudes) // 2

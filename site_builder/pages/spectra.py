@@ -117,7 +117,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     loose = star_list.loose_spectra(results)
     stars: list[Star | Loose] = [*own, *loose]
     if not stars:
-        return {"star": None, "loose": []}
+        return {"star": None, "still": True, "loose": []}
     groups = [
         {
             "title": _("{origin}: {kind}", origin=_(origin).capitalize(), kind=star_list.class_word(name, "many")),

@@ -72,6 +72,7 @@ function build() {
       yLabel: () => view.entry.unit,
       describe: says,
       series: [{ stroke: () => color("flux"), width: 1 }],
+      onWindow: () => charts && remember(),
       under: (u) => {
         paintPatches(u, chosen().patches, chosen().values, { lo: 0, hi: strongest() });
         paintMasked(u, view.entry.masked);
@@ -261,7 +262,27 @@ function remember() {
     lines: state.lines ? null : 0,
     seen: state.seen ? 1 : null,
     tour: tour?.step || null,
+    ...charts.top.viewed(),
   });
+}
+
+const FIELDS = {
+  star: permalink.may.be(page.stars.map((star) => star.key)),
+  by: permalink.may.match(/^[a-z]+(-[a-z0-9]+)*$/),
+  layer: permalink.may.match(/^\d{1,3}$/),
+  head: permalink.may.match(/^[1-9]\d{0,2}\.[1-9]\d{0,2}$/),
+  scale: permalink.may.be(["linear", "log"]),
+  own: permalink.may.flag,
+  lines: permalink.may.flag,
+  seen: permalink.may.flag,
+  tour: permalink.may.number(1),
+  ...permalink.WINDOW,
+};
+
+/** Show what a link says. */
+async function open(link) {
+  await choose(fromLink(link));
+  charts?.top.follow(link);
 }
 
 let latest = 0;
@@ -337,7 +358,7 @@ for (const [box, field] of [
 ]) {
   box.addEventListener("change", () => choose({ [field]: box.checked }));
 }
-permalink.onChange((link) => choose(fromLink(link)));
+permalink.onChange(open, FIELDS);
 onTheme(() => view && drawHead(view.head));
 
-await choose(fromLink(permalink.read()));
+await open(permalink.read(FIELDS));

@@ -33,6 +33,7 @@ const KEY_HELP = t("Arrow keys move the reading, Shift moves faster, plus and mi
  * @property {(index: number) => string} describe reading at a data point
  * @property {(index: number|null) => void} [onCursor]
  * @property {(index: number) => void} [onPick] click or Enter
+ * @property {() => void} [onWindow] other wavelengths are shown
  * @property {(u: object) => void} [under] painted below the curves
  * @property {(u: object) => void} [over] painted above the curves
  * @property {boolean} [tools] zoom buttons (default true)
@@ -98,6 +99,20 @@ export class Chart {
   window() {
     const { min, max } = this.plot.scales.x;
     return [min, max];
+  }
+
+  /** The shown wavelengths as fields of a link; empty while the whole band is shown. */
+  viewed() {
+    const [lo, hi] = this.window();
+    const [first, last] = this.band();
+    const whole = !Number.isFinite(lo) || (Math.abs(lo - first) < 0.01 && Math.abs(hi - last) < 0.01);
+    return whole ? {} : { from: lo.toFixed(1), to: hi.toFixed(1) };
+  }
+
+  /** Show what a link says; the whole band where it says nothing. */
+  follow({ from, to }) {
+    if (from && to && Number(to) > Number(from)) this.setWindow(Number(from), Number(to));
+    else this.setWindow(...this.band());
   }
 
   /** The whole band [lo, hi]. */
@@ -261,6 +276,7 @@ export class Chart {
       const [a, b] = other.window();
       if (Math.abs(a - lo) > 1e-6 || Math.abs(b - hi) > 1e-6) other.plot.setScale("x", { min: lo, max: hi });
     }
+    this.options.onWindow?.();
   }
 
   #axis(which) {

@@ -84,7 +84,8 @@ function wireTabs(list) {
     choose(tabs[next], true);
   });
   const fromHash = () => tabs.find((tab) => {
-    const target = document.getElementById(location.hash.slice(1).split("&")[0]); // "#panel&control=value"
+    const [first, ...pairs] = location.hash.slice(1).split("&"); // "#panel" or "#v1&tab=panel&control=value"
+    const target = document.getElementById(new URLSearchParams(pairs.join("&")).get("tab") ?? first);
     return target && panel(tab).contains(target);
   });
   list.hidden = false;

@@ -13,6 +13,7 @@ import { loader } from "./live/loader.js";
 import { LiveModel, Overtaken } from "./live/model.js";
 import { addNoise, normals, sigmaFlux, snr } from "./noise.js";
 import { color, tint } from "./palette.js";
+import * as permalink from "./permalink.js";
 import { eachFrame, stageHost } from "./stage.js";
 
 const page = embedded("home-data");
@@ -94,6 +95,17 @@ async function ask() {
 
 const repaint = eachFrame(paint);
 
+/** Magnitude of a link, as a place of the slider. */
+function follow(link) {
+  if (link.mag) {
+    const above = magnitudes.findIndex((m) => m >= Number(link.mag));
+    const high = Math.max(above, 1);
+    const at = high - 1 + (Number(link.mag) - magnitudes[high - 1]) / (magnitudes[high] - magnitudes[high - 1]);
+    ui.magnitude.value = state.live ? at : Math.round(at);
+  }
+  update();
+}
+
 function update() {
   state.at = Number(ui.magnitude.value);
   simulate();
@@ -101,8 +113,13 @@ function update() {
   repaint();
 }
 
-ui.magnitude.addEventListener("input", update);
-update();
+const FIELDS = { mag: permalink.may.number(magnitudes[0], magnitudes.at(-1)) };
+ui.magnitude.addEventListener("input", () => {
+  update();
+  permalink.write({ mag: Number(state.magnitude.toFixed(3)) });
+});
+permalink.onChange(follow, FIELDS);
+follow(permalink.read(FIELDS));
 
 if (model) {
   const { begin } = loader(byId("home-loader"), model, {

@@ -1,10 +1,18 @@
 // Controls that choose what a Plotly figure shows: a form with data-parts-of="ID of the stage".
 //
-// The values of its checked inputs are the parts that the stage shows (see plots.js). What differs from
-// the page as it was built stands in the address behind the tab: "#brightness&bayes=off&crlb=crlb3".
+// The values of its checked inputs are the parts that the stage shows (see plots.js). What differs from the page as it
+// was built stands in the address, with the tab and what was enlarged: "#v1&tab=brightness&crlb=crlb3&curve-stage=x:20:21".
+import { format, may, parse, read } from "./permalink.js";
 
 const forms = [...document.querySelectorAll("form[data-parts-of]")];
-const panelOf = (form) => form.closest("[role=tabpanel]");
+const stages = [...document.querySelectorAll("[data-plot][id]")];
+const panels = [...document.querySelectorAll("[role=tabpanel]")];
+const panelOf = (node) => node.closest("[role=tabpanel]");
+const within = (panel, nodes) => nodes.filter((node) => panelOf(node) === panel);
+
+/** Controls of different forms may bear the same name; then the stage's id stands before it. */
+const names = forms.flatMap((form) => [...new Set([...form.elements].map((input) => input.name).filter(Boolean))]);
+const keyOf = (form, name) => (names.filter((other) => other === name).length > 1 ? `${form.dataset.partsOf}.${name}` : name);
 
 /** Name and value of every control: a checkbox that is off says "off". */
 function state(form) {
@@ -17,15 +25,25 @@ function state(form) {
   return found;
 }
 
+/** Every value that a control of a form can have. */
+function values(form, name) {
+  return [...form.elements]
+    .filter((input) => input.name === name)
+    .flatMap((input) => (input.tagName === "SELECT" ? [...input.options].map((o) => o.value) : input.type === "checkbox" ? [input.value, "off"] : [input.value]));
+}
+
+const FIELDS = {
+  tab: may.be(panels.map((panel) => panel.id)),
+  ...Object.fromEntries(stages.map((stage) => [stage.id, may.match(/^([xy]\d*(:-?[\d.]+(e-?\d+)?){2},?)+$/)])),
+  ...Object.fromEntries(forms.flatMap((form) => Object.keys(state(form)).map((name) => [keyOf(form, name), may.be(values(form, name))]))),
+};
+
 function restore(form, wanted) {
   for (const input of form.elements) {
     const value = wanted[input.name];
     if (value === undefined) continue;
-    if (input.tagName === "SELECT") {
-      if ([...input.options].some((option) => option.value === value)) input.value = value;
-      continue;
-    }
-    input.checked = input.type === "checkbox" ? value !== "off" : input.value === value;
+    if (input.tagName === "SELECT") input.value = value;
+    else input.checked = input.type === "checkbox" ? value !== "off" : input.value === value;
   }
 }
 
@@ -35,28 +53,38 @@ function apply(form) {
   stage.dispatchEvent(new CustomEvent("specvit:parts", { bubbles: true }));
 }
 
-/** What the address asks for, if it speaks of this panel. */
+/** What the address asks of a panel (null: of a page without tabs); null if it does not speak of it. */
 function asked(panel) {
+  let link = parse(location.hash);
   const [id, ...pairs] = location.hash.slice(1).split("&");
-  return panel && id === panel.id && pairs.length ? Object.fromEntries(new URLSearchParams(pairs.join("&"))) : null;
+  if (panel && id === panel.id && pairs.length) link = { tab: id, ...Object.fromEntries(new URLSearchParams(pairs.join("&"))) }; // as links were before they had a version
+  const used = Object.entries(link).filter(([key, value]) => FIELDS[key]?.(value));
+  return used.length && (link.tab ?? null) === (panel?.id ?? null) ? Object.fromEntries(used) : null;
 }
 
 function remember(panel) {
-  if (!panel || panel.hidden) return;
-  const pairs = new URLSearchParams();
-  for (const form of forms.filter((one) => panelOf(one) === panel)) {
+  if (panel?.hidden) return;
+  const found = { tab: panel?.id };
+  for (const form of within(panel, forms)) {
     const first = defaults.get(form);
-    for (const [name, value] of Object.entries(state(form))) if (value !== first[name]) pairs.set(name, value);
+    for (const [name, value] of Object.entries(state(form))) if (value !== first[name]) found[keyOf(form, name)] = value;
   }
-  const tail = pairs.size ? `&${pairs}` : "";
-  history.replaceState(null, "", `#${panel.id}${tail}`);
+  for (const stage of within(panel, stages)) if (stage.dataset.zoom) found[stage.id] = stage.dataset.zoom;
+  const own = Object.keys(found).length > 1;
+  history.replaceState(null, "", own ? format(found) : panel ? `#${panel.id}` : location.pathname + location.search);
 }
 
-function follow(panel) {
-  const wanted = asked(panel);
-  const own = forms.filter((one) => panelOf(one) === panel);
-  if (wanted) for (const form of own) { restore(form, { ...defaults.get(form), ...wanted }); apply(form); }
-  else if (own.length) remember(panel);
+function follow(panel, wanted = asked(panel)) {
+  for (const form of within(panel, forms)) {
+    const own = Object.fromEntries(Object.entries(defaults.get(form)).map(([name, value]) => [name, wanted?.[keyOf(form, name)] ?? value]));
+    if (wanted) restore(form, own);
+    apply(form);
+  }
+  for (const stage of within(panel, stages)) {
+    if (!wanted || (wanted[stage.id] ?? "") === (stage.dataset.zoom ?? "")) continue;
+    stage.dataset.zoom = wanted[stage.id] ?? "";
+    stage.dispatchEvent(new CustomEvent("specvit:parts", { bubbles: true }));
+  }
 }
 
 for (const form of forms) form.reset(); // a reload keeps inputs; the address says what they are
@@ -64,11 +92,15 @@ const defaults = new Map(forms.map((form) => [form, state(form)]));
 for (const form of forms) {
   form.addEventListener("change", () => { apply(form); remember(panelOf(form)); });
   form.addEventListener("submit", (event) => event.preventDefault());
-  const wanted = asked(panelOf(form));
-  if (wanted) restore(form, wanted);
-  apply(form);
 }
-document.addEventListener("specvit:shown", (event) => follow(event.target));
-addEventListener("hashchange", () => {
-  for (const panel of new Set(forms.map(panelOf))) if (asked(panel)) follow(panel);
+document.addEventListener("specvit:zoomed", (event) => remember(panelOf(event.target)));
+document.addEventListener("specvit:shown", (event) => {
+  if (asked(event.target)) follow(event.target);
+  else if (within(event.target, forms).length || within(event.target, stages).length) remember(event.target);
 });
+addEventListener("hashchange", () => {
+  read(FIELDS);
+  for (const panel of panels.length ? panels : [null]) if (asked(panel)) follow(panel);
+});
+if (/[&=]/.test(location.hash) && !asked(panels.find((panel) => location.hash.startsWith(`#${panel.id}&`)))) read(FIELDS); // says what cannot be used
+for (const panel of panels.length ? panels : [null]) follow(panel);

@@ -4,10 +4,13 @@
 // is only fetched at the first sign of a reader (pointer, key, touch, scroll), so the page is light
 // and complete before it, and without it.
 import { onTheme, readJson, token } from "./common.js";
+import { PlotKeys } from "./plotkeys.js";
 
 const setup = readJson("plots-setup"); // { plotly, style: addresses, standIns: { "#fe01..": token name } }
 const stages = [...document.querySelectorAll("[data-plot]")];
 const figures = new Map();
+const keys = new Map();
+const asDrawn = new Map(); // stage -> ranges of its axes before a reader changes them
 let plotly = null;
 
 /** An element in <head> that loads something. */
@@ -49,6 +52,30 @@ function adapt(stage, figure) {
   }
 }
 
+/** Axes as a reader has enlarged them, "x:20:21,y2:0.5:0.9", and back. */
+function zoomed(stage, layout) {
+  for (const [name, lo, hi] of (stage.dataset.zoom || "").split(",").filter(Boolean).map((part) => part.split(":"))) {
+    const axis = `${name[0]}axis${name.slice(1)}`;
+    if (layout[axis]) layout[axis] = { ...layout[axis], range: [Number(lo), Number(hi)], autorange: false };
+  }
+}
+
+function rememberZoom(stage, target, event) {
+  const changed = Object.keys(event).map((key) => /^([xy])axis(\d*)\.(range|autorange)/.exec(key)).filter(Boolean);
+  if (!changed.length) return;
+  const ranges = new Map((stage.dataset.zoom || "").split(",").filter(Boolean).map((part) => [part.split(":")[0], part]));
+  for (const [, letter, number] of changed) {
+    const name = letter + number;
+    const { range, autorange } = target.layout[`${letter}axis${number}`];
+    const before = asDrawn.get(stage)?.[name];
+    const round = (value) => Number(value.toPrecision(5));
+    if (autorange || (before && range.every((v, i) => Math.abs(v - before[i]) < 1e-9))) ranges.delete(name);
+    else ranges.set(name, [name, ...range.map(round)].join(":"));
+  }
+  stage.dataset.zoom = [...ranges.values()].join(",");
+  stage.dispatchEvent(new CustomEvent("specvit:zoomed", { bubbles: true }));
+}
+
 /** Fields of the layout that a narrow screen or a part changes. */
 function merge(layout, changes) {
   for (const [key, value] of Object.entries(changes)) {
@@ -70,6 +97,8 @@ async function draw(stage) {
     else figure.layout.height = Math.min(figure.layout.height, 400);
   }
   adapt(stage, figure);
+  asDrawn.set(stage, Object.fromEntries(Object.entries(figure.layout).filter(([key, axis]) => /^[xy]axis/.test(key) && axis.range).map(([key, axis]) => [key.replace("axis", ""), axis.range])));
+  zoomed(stage, figure.layout);
   let target = stage.querySelector(".live");
   if (!target) {
     target = document.createElement("div");
@@ -77,7 +106,12 @@ async function draw(stage) {
     stage.append(target);
   }
   stage.classList.add("is-live");
+  const isNew = !target.on;
   await Plotly.react(target, chosen(stage, figure.data), figure.layout, config);
+  if (isNew) {
+    target.on("plotly_relayout", (event) => rememberZoom(stage, target, event));
+    keys.set(stage, new PlotKeys(stage, target));
+  } else keys.get(stage).changed();
 }
 
 async function upgrade(stage) {

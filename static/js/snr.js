@@ -259,6 +259,7 @@ function build() {
           sigma: fixed(view.sigma[i], 3),
         }),
       over: (u) => state.lines && paintLines(u, view.lines),
+      onWindow: () => chart && remember(),
     },
     [wave, noisy, flux],
   );
@@ -343,7 +344,23 @@ function remember() {
     seed: view.star.ladder.seeds[state.seed],
     fit: state.fit ? 1 : null,
     lines: state.lines ? null : 0,
+    ...chart.viewed(),
   });
+}
+
+const FIELDS = {
+  star: permalink.may.be(page.stars.map(keyOf)),
+  mag: permalink.may.number(Math.min(...page.stars.flatMap((s) => s.magnitudes)), Math.max(...page.stars.flatMap((s) => s.magnitudes))),
+  seed: permalink.may.be(page.stars.flatMap((s) => s.seeds.map(String))),
+  fit: permalink.may.flag,
+  lines: permalink.may.flag,
+  ...permalink.WINDOW,
+};
+
+/** Show what a link says. */
+async function open(link) {
+  await choose(fromLink(link));
+  chart?.follow(link);
 }
 
 const repaint = eachFrame(() => paint());
@@ -408,8 +425,8 @@ ui.seed.addEventListener("click", async () => {
 });
 ui.fit.addEventListener("change", () => choose({ fit: ui.fit.checked }));
 ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
-permalink.onChange((link) => choose(fromLink(link)));
+permalink.onChange(open, FIELDS);
 
 state.at = state.index = page.default_index;
-await choose({ key: state.key, ...fromLink(permalink.read()) });
+await open(permalink.read(FIELDS));
 prepareLive();

@@ -14,7 +14,7 @@ import { C_KMS, rest, shown, smooth } from "./spectrum.js";
 import { eachFrame } from "./stage.js";
 
 const page = embedded("spe-data");
-const NAMES = ["star", "smooth", "band", "model", "error", "about", "reading", "drag"];
+const NAMES = ["star", "smooth", "band", "model", "error", "about", "reading", "drag", "line"];
 const ui = Object.fromEntries(NAMES.map((k) => [k, byId(`spe-${k}`)]));
 const surface = byId("inspector");
 const boxes = [...document.querySelectorAll("input[name=lines]")];
@@ -28,7 +28,9 @@ const state = {
   band: true,
   model: true,
   groups: boxes.filter((b) => b.checked).map((b) => b.value),
+  line: null, // id of the line that was gone to
 };
+const AROUND = 25; // Angstrom on either side of a line that is gone to
 let view = null; // {star, wave, velocity, x, flux, sigma}
 let bokeh = null; // models of the document, by name
 let index = null; // pixel that is read
@@ -255,6 +257,49 @@ function read(at, aloud) {
   if (aloud) speak(text);
 }
 
+/** Lines of the chosen groups that lie within the spectrum, from blue to red; telluric bands stand still and are left out. */
+function lineList() {
+  const [first, last] = limits();
+  const place = (line) => shown(line.vacuum, view.how, view.velocity);
+  return page.lines
+    .filter((line) => state.groups.includes(line.group) && line.group !== "telluric" && place(line) > first && place(line) < last)
+    .sort((a, b) => a.vacuum - b.vacuum);
+}
+
+function fillLines() {
+  const list = lineList();
+  if (!list.some((line) => line.id === state.line)) state.line = null;
+  const options = list.map((line) => new Option(`${line.label} \u00b7 ${shown(line.vacuum, view.how, view.velocity).toFixed(1)} \u00c5`, line.id));
+  ui.line.replaceChildren(new Option(list.length ? t("choose a line") : t("none in this spectrum"), ""), ...options);
+  ui.line.value = state.line ?? "";
+  for (const id of ["line", "line-previous", "line-next"]) byId(`spe-${id}`).disabled = !list.length;
+}
+
+/** Go to a line: show its surroundings, put the reading on it, say which it is. */
+function goToLine(line) {
+  if (!line) return;
+  state.line = line.id;
+  const at = shown(line.vacuum, view.how, view.velocity);
+  setWindow(at - AROUND, at + AROUND);
+  fillLines();
+  read(nearest(at), false);
+  const list = lineList();
+  speak(t("{line}, {k} of {n}: {reading}", { line: line.label, k: list.indexOf(line) + 1, n: list.length, reading: ui.reading.textContent }));
+  remember();
+}
+
+/** The next line (or the one before), from where the reader is; after the last comes the first. */
+function cycle(step) {
+  const list = lineList();
+  if (!list.length) return;
+  const { start, end } = bokeh.range;
+  const known = list.findIndex((line) => line.id === state.line);
+  const middle = (start + end) / 2;
+  const after = list.findIndex((line) => shown(line.vacuum, view.how, view.velocity) > middle);
+  const from = known >= 0 ? known + step : step > 0 ? (after < 0 ? 0 : after) : (after < 0 ? list.length : after) - 1;
+  goToLine(list[(from + list.length) % list.length]);
+}
+
 function onKey(event) {
   const { start, end } = bokeh.range;
   const last = view.x.length - 1;
@@ -271,6 +316,8 @@ function onKey(event) {
   else if (event.key === "-") zoom(2);
   else if (event.key === "PageUp") pan(-0.5);
   else if (event.key === "PageDown") pan(0.5);
+  else if (event.key === "n" && !event.ctrlKey && !event.metaKey) cycle(1);
+  else if (event.key === "p" && !event.ctrlKey && !event.metaKey) cycle(-1);
   else return;
   event.preventDefault();
 }
@@ -302,9 +349,10 @@ function fillControls() {
   const [blue, red] = triplet();
   byId("spe-triplet").disabled = blue < limits()[0] || red > limits()[1];
   ui.about.textContent = about(star);
+  fillLines();
   surface.setAttribute(
     "aria-label",
-    t("Spectrum of {star}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan.", {
+    t("Spectrum of {star}. Arrow keys move the reading, plus and minus zoom, Page Up and Page Down pan, n and p go to the next and the previous line.", {
       star: t(star.title),
     }),
   );
@@ -324,8 +372,21 @@ function remember() {
     band: state.band ? null : 0,
     model: state.model ? null : 0,
     lines: state.groups.join(",") || "none",
+    line: state.line,
   });
 }
+
+const FIELDS = {
+  star: permalink.may.be(page.stars.map((star) => star.key)),
+  smooth: permalink.may.number(0, 10),
+  frame: permalink.may.be(["rest", "observed"]),
+  air: permalink.may.flag,
+  band: permalink.may.flag,
+  model: permalink.may.flag,
+  lines: (text) => text === "none" || text.split(",").every((id) => page.groups.some((group) => group.id === id)),
+  line: permalink.may.be(page.lines.map((line) => line.id)),
+  ...permalink.WINDOW,
+};
 
 async function choose(change) {
   const before = view;
@@ -365,6 +426,7 @@ function fromLink(link) {
   if (link.air) change.air = link.air === "1";
   if (link.band) change.band = link.band !== "0";
   if (link.model) change.model = link.model !== "0";
+  if (link.line) change.line = link.line;
   if (link.lines) change.groups = link.lines.split(",").filter((id) => page.groups.some((g) => g.id === id));
   return change;
 }
@@ -386,6 +448,9 @@ function wire() {
   for (const radio of radios("medium")) radio.addEventListener("change", () => choose({ air: radio.value === "air" }));
   for (const box of boxes)
     box.addEventListener("change", () => choose({ groups: boxes.filter((b) => b.checked).map((b) => b.value) }));
+  ui.line.addEventListener("change", () => goToLine(page.lines.find((line) => line.id === ui.line.value)));
+  click("line-previous", () => cycle(-1));
+  click("line-next", () => cycle(1));
   click("previous", () => move(-1));
   click("next", () => move(1));
   click("left", () => pan(-0.5));
@@ -403,7 +468,7 @@ function wire() {
     bokeh.main.toolbar.active_drag = on ? bokeh.tools.box : bokeh.tools.pan;
   });
   surface.addEventListener("keydown", onKey);
-  permalink.onChange((link) => choose(fromLink(link)));
+  permalink.onChange((link) => choose(fromLink(link)), FIELDS);
   onTheme(paintTheme);
 }
 
@@ -411,7 +476,7 @@ try {
   await embed();
   speak = liveRegion(byId("fig-spe"));
   wire();
-  await choose(fromLink(permalink.read()));
+  await choose(fromLink(permalink.read(FIELDS)));
   byId("spe-stage").classList.add("is-live");
 } catch (error) {
   say(ui.error, error.message);

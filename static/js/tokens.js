@@ -73,6 +73,7 @@ function build() {
       hideX: true,
       top: NAME_SPACE,
       series: [{ stroke: () => color("flux"), width: 1 }],
+      onWindow: () => charts && remember(),
       under: (u) => {
         paintPatches(u, chosen().patches, chosen().values, scaleOf(chosen()));
         paintMasked(u, view.entry.masked);
@@ -292,7 +293,24 @@ function remember() {
     lines: state.lines ? null : 0,
     seen: state.seen ? 1 : null,
     tour: tour?.step || null,
+    ...charts.top.viewed(),
   });
+}
+
+const FIELDS = {
+  star: permalink.may.be(page.stars.map((star) => star.key)),
+  by: permalink.may.match(/^[a-z]+(-[a-z0-9]+)*$/),
+  patch: permalink.may.number(1),
+  lines: permalink.may.flag,
+  seen: permalink.may.flag,
+  tour: permalink.may.number(1),
+  ...permalink.WINDOW,
+};
+
+/** Show what a link says. */
+async function open(link) {
+  await choose(fromLink(link));
+  charts?.top.follow(link);
 }
 
 async function choose(change) {
@@ -341,7 +359,7 @@ ui.patch.addEventListener("input", () => {
 });
 ui.lines.addEventListener("change", () => choose({ lines: ui.lines.checked }));
 ui.seen.addEventListener("change", () => choose({ seen: ui.seen.checked }));
-permalink.onChange((link) => choose(fromLink(link)));
+permalink.onChange(open, FIELDS);
 onTheme(() => view && drawScale());
 
-await choose(fromLink(permalink.read()));
+await open(permalink.read(FIELDS));

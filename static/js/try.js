@@ -74,7 +74,14 @@ async function answerExample() {
   fillExample();
   const entry = entryOf(state.key);
   await show(async () => ({ spectrum: await exampleSpectrum(), air: false, rv: 0, network: entry.network }), entry.label, entry);
-  permalink.write({ star: state.key, mag: entry.noisy ? state.magnitude : null, seed: entry.noisy ? state.seed : null });
+  remember();
+}
+
+/** The view in the address: of a file that it was one, for it stays with its reader. */
+function remember() {
+  const { noisy } = entryOf(state.key);
+  if (state.file) permalink.write({ file: 1 });
+  else permalink.write({ star: state.key, mag: noisy ? state.magnitude : null, seed: noisy ? state.seed : null, ...(chart?.viewed() ?? {}) });
 }
 
 // Files
@@ -85,7 +92,7 @@ async function openFile(file) {
   reset();
   busy(true);
   ui.about.hidden = true;
-  permalink.write({});
+  remember();
   try {
     state.source = await model.read(file);
   } catch (error) {
@@ -241,6 +248,7 @@ function build(data) {
       series: [{ stroke: () => color("flux"), width: 0.9 }],
       yRange: range,
       describe,
+      onWindow: () => chart && remember(),
       under: (u) => {
         if (!state.view) return;
         const { patches, rollout, network } = state.view;
@@ -335,12 +343,32 @@ function save() {
 
 // Wiring
 
+const seeds = (text) => Number.isInteger(Number(text)) && Number(text) > 0 && Number(text) < 2 ** 32;
+const FIELDS = {
+  star: permalink.may.be(page.stars.map((s) => s.key)),
+  mag: permalink.may.number(0, 99),
+  seed: seeds,
+  file: permalink.may.flag,
+  ...permalink.WINDOW,
+};
+
 function fromLink(link) {
+  if (link.file === "1") permalink.tell(t("This link was made with a file of its reader\u2019s own, which never left their machine: choose the file again."));
   if (page.stars.some((s) => s.key === link.star)) state.key = link.star;
   const magnitude = Number(link.mag);
   if (link.mag && Number.isFinite(magnitude)) state.magnitude = magnitude;
-  const seed = Number(link.seed);
-  if (link.seed && Number.isInteger(seed) && seed > 0 && seed < 2 ** 32) state.seed = seed;
+  if (link.seed) state.seed = Number(link.seed);
+}
+
+/** What a link shows before the network is there. */
+function announce({ star, mag }) {
+  const { label, noisy } = entryOf(star);
+  if (!star) return;
+  permalink.tell(
+    mag && noisy
+      ? t("This link shows {star} at magnitude {magnitude}; load the network for its answer.", { star: label, magnitude: fixed(Number(mag), 1) })
+      : t("This link shows {star}; load the network for its answer.", { star: label }),
+  );
 }
 
 function wire() {
@@ -375,18 +403,24 @@ function wire() {
     openFile(event.dataTransfer.files[0]);
   });
   for (const form of document.querySelectorAll("#try-body form")) form.addEventListener("submit", (event) => event.preventDefault());
-  permalink.onChange((link) => {
+  permalink.onChange(async (link) => {
     fromLink(link);
-    answerExample();
-  });
+    if (ui.body.hidden) return void announce(link);
+    await answerExample();
+    chart?.follow(link);
+  }, FIELDS);
 }
 
-fromLink(permalink.read());
+const link = permalink.read(FIELDS);
+fromLink(link);
+announce(link);
 wire();
 const { begin } = loader(byId("try-loader"), model, {
-  ready: () => {
+  ready: async () => {
     ui.body.hidden = false;
-    answerExample();
+    if (link.star) permalink.tell("");
+    await answerExample();
+    if (link.from) chart?.follow(link);
   },
 });
 if (await model.kept()) begin(true);
