@@ -186,7 +186,7 @@ def _block(values: dict[str, str], prefix: str = "") -> str:
 def css() -> str:
     """The tokens as CSS custom properties, in both themes.
 
-    The page follows the system; ``data-theme`` on the root element (set by ``theme.js``) overrules it.
+    The page follows the system; ``data-theme`` on the root element (set by ``theme.js``) overrules it. Paper is light.
     """
     light = "color-scheme:light;" + _block(LIGHT)
     dark = "color-scheme:dark;" + _block(DARK)
@@ -194,4 +194,5 @@ def css() -> str:
         f":root{{{light}{_block(TYPE)}{_block(SPACE)}}}\n"
         f"@media (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{dark}}}}}\n"
         f":root[data-theme=dark]{{{dark}}}\n"
+        f"@media print{{:root:root:root{{{light}}}}}\n"
     )

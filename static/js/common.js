@@ -47,6 +47,7 @@ function wireThemeButton() {
     announce();
   });
   media.addEventListener("change", () => { show(); announce(); });
+  matchMedia("print").addEventListener("change", announce); // paper is light
 }
 
 /** Tabs: [role=tablist] with buttons [role=tab][aria-controls]; without script all panels are shown. */

@@ -44,5 +44,5 @@ function changed() {
   for (const callback of listeners) callback();
 }
 
-window.matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
+for (const query of ["(prefers-color-scheme: dark)", "print"]) window.matchMedia(query).addEventListener("change", changed);
 new MutationObserver(changed).observe(document.documentElement, { attributes: true, attributeFilter: ["data-theme"] });
