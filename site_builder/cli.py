@@ -36,6 +36,11 @@ def parser() -> argparse.ArgumentParser:
         "--base-url", metavar="URL", help="address of the site: adds canonical links, sitemap, social card links"
     )
     p.add_argument("--check", action="store_true", help="validate, check and render, but write nothing")
+    p.add_argument(
+        "--explain",
+        metavar="PAGE",
+        help="print where each number of a page comes from (snr, zh/snr, ...); write nothing",
+    )
     p.add_argument("--no-cache", action="store_true", help="draw everything again, and keep no drawings")
     p.add_argument("--serve", action="store_true", help="after the build, serve the site on this computer")
     p.add_argument("--port", type=int, default=8000, help="port of --serve (default: 8000; 0 takes a free one)")
@@ -104,6 +109,20 @@ def build(
     return site.files
 
 
+def explain_page(results: Sequence[Path], page: str, own: Own, cache_folder: Path | None) -> None:
+    """Print every number of a page with its JSON pointers, run, hashes, seed and machine, separated by tabs.
+
+    Raises:
+        BadInput: there is no such page, or the results cannot be built.
+    """
+    from site_builder.explain import known, listing
+
+    path = known(page)
+    files = build(results, None, cache_folder, workers(), own)
+    for line in listing(files, path, own):
+        print("\t".join(line))
+
+
 def serve(out: Path, port: int) -> None:
     """Serve a folder on the loopback interface until interrupted."""
     handler = partial(http.server.SimpleHTTPRequestHandler, directory=str(out))
@@ -130,6 +149,9 @@ def main(argv: list[str] | None = None) -> int:
         out = args.out or (own.folder(config.out) if config.out else Path("public"))
         base_url = args.base_url or config.base_url
         check_base_url(base_url)
+        if args.explain is not None:
+            explain_page(results, args.explain, own, None if args.no_cache else default_folder())
+            return 0
         if not args.check:
             check_out(out)
         folder = None if args.no_cache or args.check else default_folder()

@@ -78,7 +78,7 @@ class BinTally:
     """In which brightness bins SpecViT is better than, worse than or alike another model."""
 
     model: ModelInfo
-    bins: int
+    bins: list[Row]
     better: list[Row]
     worse: list[Row]
     alike: list[Row]
@@ -94,7 +94,7 @@ def tally(run: RunResults, set_name: str, model: ModelInfo, metric: str = "r2") 
         if other is not None:
             how = verdict(row.measured(metric), other.measured(metric), metric, _pair(run, row, other))
             found[how].append(row)
-    return BinTally(model, len(rows), found["better"], found["worse"], found["alike"])
+    return BinTally(model, rows, found["better"], found["worse"], found["alike"])
 
 
 @dataclass(frozen=True)

@@ -3,9 +3,12 @@
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from markupsafe import Markup
+
 from site_builder.contract.schema import Crlb, LimitBin, LimitsFile, ModelInfo
 from site_builder.figures.series import brightness_slice, model_bins
 from site_builder.i18n import _
+from site_builder.markup import join, number, phrase
 from site_builder.results import Measured, Quantity, Row, RunResults, ratio
 
 T = TypeVar("T")
@@ -66,6 +69,19 @@ class Limit:
         return first if first == last else _("{first} to {last}", first=first, last=last)
 
     @property
+    def span(self) -> tuple[Quantity, Quantity]:
+        """``ends`` with their places."""
+        row = self.row(self.run.specvit.name)
+        if row is None or row.row.lo is None or row.row.hi is None or "-" not in self.bin.label:
+            return self.quantity("label"), self.quantity("label")
+        return row.quantity("lo"), row.quantity("hi")
+
+    @property
+    def shown(self) -> Markup:
+        """``name`` with the places of its numbers."""
+        return _span(*self.span)
+
+    @property
     def ends(self) -> tuple[str, str]:
         """The bin's first and last magnitude as text; the same where it is one."""
         row = self.row(self.run.specvit.name)
@@ -88,10 +104,16 @@ def bins(run: RunResults, set_name: str) -> list[Limit]:
     return sorted(found, key=lambda one: place[one.bin.label])
 
 
-def names(found: list[Limit]) -> str:
+def _span(first: Quantity, last: Quantity) -> Markup:
+    if first.value == last.value:
+        return number(first)
+    return phrase(_("{first} to {last}"), first=number(first), last=number(last))
+
+
+def names(found: list[Limit]) -> Markup:
     """Bins in words, neighbours together: '20 to 21.25 and 22'."""
     if not found:
-        return ""
+        return join([])
     order = [one.bin.label for one in bins(found[0].run, found[0].set)]
     groups: list[list[Limit]] = []
     for one in sorted(found, key=lambda one: order.index(one.bin.label)):
@@ -99,11 +121,7 @@ def names(found: list[Limit]) -> str:
             groups[-1].append(one)
         else:
             groups.append([one])
-    texts = []
-    for group in groups:
-        first, last = group[0].ends[0], group[-1].ends[-1]
-        texts.append(first if first == last else _("{first} to {last}", first=first, last=last))
-    return texts[0] if len(texts) == 1 else _(", ").join(texts[:-1]) + _(" and ") + texts[-1]
+    return join([_span(group[0].span[0], group[-1].span[1]) for group in groups])
 
 
 def overall(run: RunResults, set_name: str) -> Limit | None:
@@ -162,7 +180,7 @@ class Ceiling:
     """Where the R2 that the median bound promises is exceeded, and where even the Bayes limit is below it."""
 
     labels: int
-    bins: int
+    bins: list[Limit]
     above: list[tuple[Limit, Row]]  # a model's whole interval lies above the bound: (bin, the best such row)
     below: list[Limit]  # the Bayes limit's whole interval lies below the bound
 
@@ -192,7 +210,7 @@ def ceiling(run: RunResults, set_name: str, labels: int = 3) -> Ceiling | None:
         if higher:
             above.append((one, max(higher, key=lambda row: row.row.r2.value)))
     below = [one for one, bound in found if one.bin.r2.hi < bound.r2]
-    return Ceiling(labels, len(found), above, below)
+    return Ceiling(labels, [one for one, _ in found], above, below)
 
 
 def spread_out(found: list[T], count: int = 5) -> list[T]:

@@ -23,6 +23,7 @@ from site_builder.design import CJK, LIGHT, stand_ins
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
 
 MINUS, THIN, NBSP = "\u2212", "\u2009", "\u00a0"
+BESIDE = ("data/", "CITATION.cff", "static/")  # sources that are no results: in the site, or in the repository
 
 
 def format_number(value: float | int | str, digits: int | None = None, sign: bool = False) -> str:
@@ -57,7 +58,24 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
 
 @cache
 def _address(source: str) -> str:
-    return quote(PUBLISHED_BELOW + source, safe="/#~")
+    below = "" if source.startswith(BESIDE) else PUBLISHED_BELOW
+    return quote(below + source, safe="/#~")
+
+
+def addresses(*things: Quantity | str) -> str:
+    """Sources of the numbers of an element that can hold no others (an option), in their order, for ``data-src``."""
+    sources = [s for thing in things for s in ((thing,) if isinstance(thing, str) else thing.sources)]
+    return " ".join(map(_address, sources))
+
+
+def labelled(text: str, *things: Quantity | str) -> Markup:
+    """A text whose numbers come from these sources, in their order."""
+    return Markup('<span data-src="{}">{}</span>').format(addresses(*things), text)
+
+
+def phrase(text: str, **parts: Markup | str) -> Markup:
+    """A translated text with markup in its ``{fields}``."""
+    return html(text).format(**parts)
 
 
 def interval(m: Measured, digits: int = 3, unit: str = "", sign: bool = False) -> Markup:

@@ -5,11 +5,24 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from site_builder.results import Quantity
+
 LIST = Path(__file__).with_name("published.json")
+ADDRESS = "data/published.json"  # in the site
+
+
+class _Listed:
+    """An entry of the list with its place in it."""
+
+    place: str
+
+    def q(self, name: str) -> Quantity:
+        """A number of it."""
+        return Quantity(getattr(self, name), (f"{ADDRESS}#{self.place}/{name}",))
 
 
 @dataclass(frozen=True)
-class PublishedFigure:
+class PublishedFigure(_Listed):
     """One number of somebody else, with its source."""
 
     work: str
@@ -19,12 +32,14 @@ class PublishedFigure:
     unit: str
     source: str
     url: str | None
+    place: str
 
 
 @cache
 def load() -> tuple[PublishedFigure, ...]:
     """All of them, in the order of the file."""
-    return tuple(PublishedFigure(**row) for row in json.loads(LIST.read_text(encoding="utf-8"))["rows"])
+    rows = json.loads(LIST.read_text(encoding="utf-8"))["rows"]
+    return tuple(PublishedFigure(**row, place=f"/rows/{i}") for i, row in enumerate(rows))
 
 
 @dataclass(frozen=True)
@@ -50,7 +65,7 @@ def scaling() -> tuple[PublishedCurve, ...]:
 
 
 @dataclass(frozen=True)
-class PublishedTransfer:
+class PublishedTransfer(_Listed):
     """What somebody else reached on real stars of a survey."""
 
     survey: str
@@ -60,10 +75,12 @@ class PublishedTransfer:
     r2: float
     sigma: float
     source: str
+    place: str
 
 
 @cache
 def transfer(survey: str) -> tuple[PublishedTransfer, ...]:
     """The references for a survey, in the order of the file."""
     rows = json.loads(LIST.read_text(encoding="utf-8"))["transfer"]
-    return tuple(PublishedTransfer(**row) for row in rows if row["survey"] == survey)
+    found = [PublishedTransfer(**row, place=f"/transfer/{i}") for i, row in enumerate(rows)]
+    return tuple(one for one in found if one.survey == survey)

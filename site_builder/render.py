@@ -5,6 +5,8 @@ Templates get, beside the page's own context:
 ``num(q, digits, unit, sign, scale)``  a number of the results (a ``Quantity``)
 ``measured(m, digits, unit, sign)``    a value with its interval (a ``Measured``)
 ``source_mark(*things, text)``         a mark that opens the provenance of quantities, rows or paths
+``counted(things, among)``             how many there are of some rows, bins, stars, with the place of each
+``labelled(text, *q)``, ``src(*q)``    a text whose numbers come from these quantities, in their order
 ``fmt(value, digits)``                 a plain number of the layout (never a result)
 ``site``, ``page``, ``pages``          the build, this page, all pages in the order of the menu
 ``{% trans %}``, ``_``, ``ngettext``   texts in the language of the page; texts of the results are looked up unasked
@@ -26,7 +28,7 @@ from jinja2 import BytecodeCache, Environment, FileSystemLoader, StrictUndefined
 from jinja2.bccache import Bucket
 from markupsafe import Markup
 
-from site_builder import i18n, markup
+from site_builder import derived, i18n, markup
 from site_builder.cache import Cache
 from site_builder.contract.schema import Provenance
 from site_builder.pages import PAGES
@@ -53,6 +55,11 @@ def _with_said(function: Any) -> Any:
         return function(context, *texts, **{k: i18n.said(v) for k, v in variables.items()})
 
     return said
+
+
+def _counted(things: Sequence[Any], among: Sequence[Any] = ()) -> Markup:
+    """How many there are, as a number that knows the place of each."""
+    return markup.number(derived.count(things, among))
 
 
 def _separator(loop: Any, between: str = "", last: str = "") -> str:
@@ -103,6 +110,9 @@ def environment(kept: Cache | None = None) -> Environment:
     env.globals.update(
         num=markup.number,
         measured=markup.interval,
+        counted=_counted,
+        labelled=markup.labelled,
+        src=markup.addresses,
         fmt=markup.format_number,
         mathml=markup.mathml,
         join=markup.join,

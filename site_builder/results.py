@@ -57,7 +57,9 @@ class Quantity:
     """A value with the JSON pointer(s) that it was read or derived from.
 
     ``op`` says how ``value`` follows from the sources: ``is`` (one source), ``sub`` (first minus
-    second), ``ratio`` (first over second), ``ratio2`` (its square), ``len`` (entries of the list).
+    second), ``ratio`` (first over second), ``ratio2`` (its square), ``len`` (entries of the list);
+    ``derived.RULES`` has the others. A source is a path within the results folder, or within the site
+    if it begins with ``data/``, and a JSON pointer.
     """
 
     value: float | int | str

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
-from site_builder import i18n
+from site_builder import i18n, published
 from site_builder.citation import cite
 from site_builder.figures import plate
 from site_builder.jobs import apart
@@ -21,6 +21,7 @@ def render_all(results: Results, site: Site) -> None:
     publish_results(results, site)
     for name, content in schema_files().items():
         site.publish(f"data/schema/{name}", content)
+    site.publish(published.ADDRESS, published.LIST.read_bytes())
     if site.base_url:
         publish_for_crawlers(results, site)
     english, *others = i18n.LANGUAGES

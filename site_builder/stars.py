@@ -8,6 +8,7 @@ import numpy as np
 from site_builder import lines
 from site_builder.contract.schema import AttentionFile, ExampleFile, InstrumentFile, SpectrumFile, WaveAxis
 from site_builder.i18n import N_, _, said
+from site_builder.markup import addresses
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, RunResults
 
@@ -86,6 +87,11 @@ class Star:
         )
 
     @property
+    def sources(self) -> str:
+        """Addresses of the numbers of ``label``, in their order."""
+        return addresses(*(self.q(pointer) for pointer in ("/logg", "/teff", "/mh")))
+
+    @property
     def kind(self) -> str:
         """Origin and class in words."""
         return _("{origin} {kind}", origin=_(self.file.origin), kind=_(self.file.star_class))
@@ -123,6 +129,11 @@ class Loose:
         f = self.file
         about = said(f.what) if f.logg is None else f"log g {f.logg:.2f}, {f.teff:.0f} K"
         return _("{survey}: {title} ({about})", survey=said(f.survey), title=said(f.title), about=about)
+
+    @property
+    def sources(self) -> str:
+        """Addresses of the numbers of ``label``, in their order."""
+        return "" if self.file.logg is None else addresses(self.q("/logg"), self.q("/teff"))
 
     @property
     def kind(self) -> str:

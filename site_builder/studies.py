@@ -193,13 +193,15 @@ def networks(run: RunResults) -> list[tuple[int, Curve, ModelInfo]]:
     return sorted(found, key=lambda part: order.index(part[2].name))
 
 
-def arrivals(run: RunResults) -> tuple[float, list[Arrival]] | None:
+def arrivals(run: RunResults) -> tuple[Quantity, list[Arrival]] | None:
     """An R2 that every network came to, and where each first did: the least of their best, rounded down."""
     curves = networks(run)
     if len(curves) < 2:
         return None
     target = int(100 * min(max(c.val_r2) for _, c, _ in curves)) / 100 - 0.01
-    return round(target, 2), [
+    path = run.file("history.json")
+    sources = tuple(f"{path}#/curves/{i}/val_r2" for i, _curve, _model in curves)
+    return Quantity(round(target, 2), sources, "reached"), [
         Arrival(run, model, place, next(i for i, r in enumerate(curve.val_r2) if r >= target))
         for place, curve, model in curves
     ]

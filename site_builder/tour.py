@@ -6,6 +6,7 @@ import numpy as np
 
 from site_builder.attention_view import AttentionView
 from site_builder.contract.attribution import AttributionFile
+from site_builder.derived import place, pooled
 from site_builder.results import Quantity
 from site_builder.stars import Star
 
@@ -17,8 +18,8 @@ class LayerRead:
     """What the pooled output attends to most in one layer."""
 
     layer: int  # from 1
-    patch: int  # from 1
-    share: float  # mean of heads
+    patch: Quantity  # from 1
+    share: Quantity  # mean of heads
     lines: str
 
 
@@ -44,19 +45,20 @@ class Tour:
         return self.star.results.quantity(self.star.attention_path, f"/{name}")
 
     @property
-    def furthest(self) -> tuple[int, Quantity]:
+    def furthest(self) -> tuple[Quantity, Quantity]:
         """The patch (from 1) that differs most from the mean training spectrum, and by how much."""
         i = int(np.argmax(self.file.activations.input_rms))
-        return i + 1, self.q(f"/activations/input_rms/{i}")
+        value = self.q(f"/activations/input_rms/{i}")
+        return place(value), value
 
     @property
-    def lengths(self) -> tuple[tuple[int, Quantity], tuple[int, Quantity]]:
+    def lengths(self) -> tuple[tuple[Quantity, Quantity], tuple[Quantity, Quantity]]:
         """Patches (from 1) with the shortest and the longest embedding, and their lengths."""
         values = self.view.file.embedding_norm
         ends = (int(np.argmin(values)), int(np.argmax(values)))
         path = self.star.attention_path
-        first, last = ((i + 1, self.star.results.quantity(path, f"/embedding_norm/{i}")) for i in ends)
-        return first, last
+        first, last = (self.star.results.quantity(path, f"/embedding_norm/{i}") for i in ends)
+        return (place(first), first), (place(last), last)
 
     def relative_change(self, which: str) -> list[float]:
         """Per layer: norm of what it adds over the norm before, of the CLS token or the mean of the patches."""
@@ -71,7 +73,9 @@ class Tour:
         out = []
         for k, row in enumerate(self.view.by_layer):
             patch = int(np.argmax(row))
-            out.append(LayerRead(k + 1, patch + 1, float(row[patch]), ", ".join(self.view.lines_in(patch))))
+            name = place(self.star.results.quantity(self.star.attention_path, f"/rollout/{patch}"))
+            share = pooled(self.view, k, patch)
+            out.append(LayerRead(k + 1, name, share, ", ".join(self.view.lines_in(patch))))
         return out
 
     @property
@@ -80,10 +84,11 @@ class Tour:
         return [self.q(f"/activations/reading/{i}") for i in range(len(self.file.activations.reading))]
 
     @property
-    def top(self) -> tuple[int, int]:
+    def top(self) -> tuple[Quantity, Quantity]:
         """Patches (from 1) with the largest share of the Fisher information and of the attention rolled out."""
         fisher, rollout = self.file.cuts[0].fisher, self.view.file.rollout
-        return int(np.argmax(fisher)) + 1, int(np.argmax(rollout)) + 1
+        rolled = self.star.results.quantity(self.star.attention_path, f"/rollout/{int(np.argmax(rollout))}")
+        return place(self.q(f"/cuts/0/fisher/{int(np.argmax(fisher))}")), place(rolled)
 
 
 def tour_of(stars: list[Star]) -> Tour | None:

@@ -98,6 +98,10 @@ class Experiment:
         """A value of the file."""
         return self.results.quantity(self.path, pointer)
 
+    def count(self, pointer: str) -> Quantity:
+        """How many entries a list of the file has."""
+        return self.results.length(self.path, pointer)
+
     def model(self, name: str) -> TransferModel:
         """The model called ``name``."""
         return next(m for m in self.file.models if m.name == name)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from site_builder.contract.attribution import Cut, FaithfulnessFile, HeadTest, LineSet, Measure
 from site_builder.contract.schema import Interval
+from site_builder.derived import after, where
 from site_builder.i18n import N_
 from site_builder.publish import Site
 from site_builder.results import Measured, Quantity, RunResults, ratio
@@ -70,6 +71,8 @@ class BestHead:
     enrichment: Measured
     p: Quantity
     q: Quantity
+    layer: Quantity  # from 1
+    head: Quantity  # from 1
 
 
 @dataclass(frozen=True)
@@ -94,6 +97,11 @@ class Worth:
         """Pixels of the finer windows, if there are some."""
         smallest = min(a.size for a in self.file.areas)
         return smallest if smallest < self.patch else None
+
+    @property
+    def fine_q(self) -> Quantity:
+        """``fine`` with its place."""
+        return self.q(f"/areas/{next(i for i, a in enumerate(self.file.areas) if a.size == self.fine)}/size")
 
     def q(self, pointer: str) -> Quantity:
         """A value of the file."""
@@ -155,6 +163,10 @@ class Worth:
         """All tests of a kind."""
         return [t for t in self.file.heads if t.kind == kind]
 
+    def tests_of(self, kind: Literal["attention", "response"]) -> Quantity:
+        """Number of tests of a kind."""
+        return where(self.run.results, self.path, "/heads", "kind", kind)
+
     def special(self, kind: Literal["attention", "response"]) -> list[BestHead]:
         """The heads that specialise, by the tests of a kind."""
         return [self._head(i) for i, t in enumerate(self.file.heads) if t.kind == kind and t.specialises]
@@ -173,18 +185,20 @@ class Worth:
         test = self.file.heads[i]
         lines = next(x for x in self.file.lines if x.id == test.lines)
         place = f"/heads/{i}/"
-        return BestHead(lines, test, self._measured(place + "enrichment"), self.q(place + "p"), self.q(place + "q"))
+        own = [self.q(place + name) for name in ("p", "q")] + [after(self.q(place + k)) for k in ("layer", "head")]
+        return BestHead(lines, test, self._measured(place + "enrichment"), *own)
 
-    def possible(self, kind: Literal["attention", "response"]) -> int | None:
+    def possible(self, kind: Literal["attention", "response"]) -> Quantity | None:
         """How many tests at the smallest p that there is are needed before one is called; None: no number is enough.
 
         The smallest p of a test by circular shifts is one over the number of windows; its q is that times the number
         of tests over how many are at least as good.
         """
-        size = self.patch if kind == "attention" or self.fine is None else self.fine
-        floor, n = size / self.run.run.shape.n_pixels, len(self.tests(kind))
-        needed = int(-(-floor * n // self.file.level))
-        return needed if needed <= n else None
+        size = self.run.q("/vit/patch_size") if kind == "attention" or self.fine is None else self.fine_q
+        pixels, tests, level = self.run.q("/vit/n_pixels"), self.tests_of(kind), self.q("/level")
+        needed = int(-(-size.number / pixels.number * tests.number // level.number))
+        sources = (*size.sources, *pixels.sources, *tests.sources, *level.sources)
+        return Quantity(needed, sources, f"needed kind={kind}") if needed <= tests.number else None
 
 
 def worth_of(run: RunResults) -> Worth | None:

@@ -1,6 +1,7 @@
 """Reading built pages in tests: numbers, links and what a strict policy forbids."""
 
 import json
+import math
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -86,7 +87,37 @@ def at(files: dict[str, bytes], source: str, cache: dict[str, Any]) -> Any:
 def derive(files: dict[str, bytes], shown: Shown, cache: dict[str, Any]) -> float | str:
     """The value that a page should show, from the published files."""
     values = [at(files, source, cache) for source in shown.sources]
+    rule, _, parameter = shown.op.partition(" ")
+    if rule in ("files", "bytes"):
+        below = tuple(name if "." in name else f"{name.rstrip('/')}/" for name in parameter.split(" "))
+        found = [e["bytes"] for e in values[0] if e["path"].startswith(below)]
+        return len(found) if rule == "files" else sum(found)
+    if rule in ("where", "needed"):
+        field, value = parameter.split("=")
+        tests = [e for e in values[0 if rule == "where" else 2] if e[field] == value]
+        return len(tests) if rule == "where" else math.ceil(values[0] / values[1] * len(tests) / values[3] - 1e-9)
+    if rule == "pixel":
+        where = values[0]["start"] + values[0]["step"] * float(parameter)
+        return round(10**where if values[0]["scale"] == "log10" else where, 4)
+    if rule == "pooled":
+        (layer, has_cls), patch = values, int(parameter)
+        heads = [head[0][patch + 1] if has_cls else sum(row[patch] for row in head) / len(head) for head in layer]
+        return round(sum(heads) / len(heads), 6)
     match shown.op:
+        case "count":
+            return len(values)
+        case "none":
+            return 0 if values else "nothing to count among"
+        case "place":
+            return int(shown.sources[0].rpartition("/")[2]) + 1
+        case "next":
+            return values[0] + 1
+        case "others":
+            return len(values[0]) - 1
+        case "uniform":
+            return (values[1] - values[0]) / math.sqrt(12)
+        case "reached":
+            return round(int(100 * min(map(max, values))) / 100 - 0.01, 2)
         case "is":
             return values[0]
         case "sub":

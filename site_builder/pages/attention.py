@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from site_builder import derived
 from site_builder import stars as star_list
 from site_builder.attention_view import AttentionView, browser_data
 from site_builder.contract.attribution import Measure
@@ -59,9 +60,10 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "by_run": star_list.paths_by_run(stars),
         "rows": [
             {
-                "lo": view.edges(p)[0],
-                "hi": view.edges(p)[1],
-                "layers": view.by_layer[:, p].tolist(),
+                "patch": derived.place(results.quantity(star.attention_path, f"/rollout/{p}")),
+                "lo": derived.pixel(results, star.path, p * view.patch_size - 0.5),
+                "hi": derived.pixel(results, star.path, (p + 1) * view.patch_size - 0.5),
+                "layers": [derived.pooled(view, k, p) for k in range(view.layers)],
                 "lines": ", ".join(view.lines_in(p)),
             }
             for p in range(view.n_patches)

@@ -53,6 +53,23 @@ class Group:
     unlisted: frozenset[str]  # paths of the stars that no page draws: index.json lists them
 
     @property
+    def below(self) -> str:
+        """First parts of the paths of its files, as a rule names them."""
+        run = {"/".join(e.path.split("/")[:2]) + "/" if e.path.startswith("runs/") else e.path.split("/")[0]
+               for e, _ in self.all}  # fmt: skip
+        return " ".join(sorted(run))
+
+    @property
+    def count(self) -> Quantity:
+        """Number of files."""
+        return Quantity(len(self.all), ("index.json#/files",), f"files {self.below}")
+
+    @property
+    def size(self) -> Quantity:
+        """``bytes`` with its place."""
+        return Quantity(self.bytes, ("index.json#/files",), f"bytes {self.below}")
+
+    @property
     def entries(self) -> list[tuple[IndexEntry, Quantity]]:
         """The files that the page lists."""
         return [one for one in self.all if one[0].path not in self.unlisted]
@@ -134,5 +151,5 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "citation": citation,
         "changes": read_changes(),
         "corrections": read_corrections() if site.own.is_specvit else None,  # of these pages, not of another site
-        "version": results.index.schema_version,
+        "version": Quantity(results.index.schema_version, ("index.json#/schema_version",)),
     }

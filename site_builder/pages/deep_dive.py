@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from site_builder import findings, limits
+from site_builder import derived, findings, limits
 from site_builder.contract.schema import ExampleFile, InstrumentFile
 from site_builder.equations import EQUATIONS
 from site_builder.figures import charts, spectra
@@ -144,7 +144,7 @@ class InstrumentRow:
     results: Results
     file: InstrumentFile
     path: str
-    band: tuple[float, float]
+    band: tuple[Quantity, Quantity]
     used_by: list[str]
 
     def q(self, pointer: str) -> Quantity:
@@ -156,12 +156,13 @@ def _instruments(results: Results) -> list[InstrumentRow]:
     """Every instrument file, that of the main run first."""
     rows = []
     for name, file in results.instruments.items():
-        wave = wavelengths(file.wave)
+        path = f"instruments/{name}.json"
+        band = (derived.pixel(results, path, 0), derived.pixel(results, path, file.wave.n - 1))
         used = [said(r.run.title) for r in results.runs.values() if r.run.instrument == name]
         used += [
             _("transfer: {title}", title=said(f.title)) for f in results.transfers.values() if f.instrument == name
         ]
-        rows.append(InstrumentRow(results, file, f"instruments/{name}.json", (wave[0], wave[-1]), used))
+        rows.append(InstrumentRow(results, file, path, band, used))
     return sorted(rows, key=lambda r: (r.file.name != results.main.run.instrument, r.file.name))
 
 

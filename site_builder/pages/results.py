@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from site_builder import comparisons, findings, limits, tables
+from site_builder import comparisons, derived, findings, limits, tables
 from site_builder.figures import charts, interactive, interactive_stars, series
 from site_builder.figures import limits as limit_charts
 from site_builder.figures.svg import Draw, FigureSvg, Margins, draw_figure
@@ -124,6 +124,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "run": run,
         "info": info,
         "set_index": run.run.sets.index(info),
+        "n_others": derived.others(results.length(run.path, "/models")),
         "slice": slice_name,
         "columns": series.bins(run, info.name, slice_name),
         "classes": run.rows(info.name, "class", run.specvit.name),

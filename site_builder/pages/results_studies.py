@@ -79,14 +79,15 @@ def context(run: RunResults, set_name: str, curve: str, site: Site) -> dict[str,
         curve: the set with the brightness bins.
     """
     drawn = static(run, curve, site)
-    found = studies.sizes(run)
+    found, scaled = studies.sizes(run), studies.scaling(run)
     return {
         "study_figs": drawn,
         "study_live": live(run, curve, site, drawn),
         "study_csv": csvs(run, curve, site),
         "pit_models": pit.models(run, curve) if curve in run.calibration else [],
-        "scaled": studies.scaling(run),
+        "scaled": scaled,
         "sizes": found,
+        "size_of": {p.point.n_spectra: p.quantity("n_spectra") for points in scaled.values() for p in points},
         "smallest": studies.at_size(run, found[0]) if found else [],
         "most": studies.at_size(run, found[-1]) if found else [],
         "published_scaling": published.scaling(),

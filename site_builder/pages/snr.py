@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from site_builder import findings, limits, live
+from site_builder import derived, findings, limits, live
 from site_builder import stars as star_list
 from site_builder.contract.schema import Ladder
 from site_builder.design import paint
@@ -207,5 +207,5 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "three": _answers_figure(site, star, index),
         "limit_numbers": _limit_numbers(star),
         "everyone": nearest(population(star.run), ladder.magnitudes[index]),
-        "prior_sd": (star.run.run.prior.logg[1] - star.run.run.prior.logg[0]) / np.sqrt(12),
+        "prior_sd": derived.uniform_sd(star.run.q("/prior/logg/0"), star.run.q("/prior/logg/1")),
     }

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from site_builder import derived
 from site_builder import stars as star_list
 from site_builder.attention_view import AttentionView, browser_data
 from site_builder.figures.patches import draw_patches
@@ -31,8 +32,9 @@ def _rows(results: Results, view: AttentionView) -> list[dict[str, Any]]:
 
     return [
         {
-            "lo": view.edges(p)[0],
-            "hi": view.edges(p)[1],
+            "lo": derived.pixel(results, view.star.path, p * view.patch_size - 0.5),
+            "hi": derived.pixel(results, view.star.path, (p + 1) * view.patch_size - 0.5),
+            "patch": derived.place(q(f"/rollout/{p}")),
             "norm": q(f"/embedding_norm/{p}"),
             "rollout": q(f"/rollout/{p}"),
             "lines": ", ".join(view.lines_in(p)),
@@ -53,6 +55,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         return {"star": None, "still": True}
     star = stars[0]
     view = AttentionView(star)
+    best = max(range(view.n_patches), key=view.file.rollout.__getitem__)
     title = _("Spectrum of {star} cut into patches, tinted by attention rollout", star=said(star.file.title))
     return {
         "star": star,
@@ -61,7 +64,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "lines_url": star_list.publish_lines(site),
         "runs": list({s.run.name: s.run for s in stars}.values()),
         "layers": view.layers,
-        "first": 1 + max(range(view.n_patches), key=view.file.rollout.__getitem__),
+        "chosen": derived.place(results.quantity(star.attention_path, f"/rollout/{best}")),
         "rows": _rows(results, view),
         "figure_svg": draw_patches(site, "tokens-spectrum", title, view, view.file.rollout, _("rollout")),
         "by_run": star_list.paths_by_run(stars),

@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any
 
-from site_builder import live
+from site_builder import derived, live
 from site_builder import stars as star_list
 from site_builder.downloads import spectrum_files
 from site_builder.i18n import N_
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import PUBLISHED_BELOW, Quantity, Results, difference
-from site_builder.stars import Star, all_stars, wavelengths
+from site_builder.stars import Star, all_stars
 
 PAGE = Page(
     slug="try",
@@ -69,8 +69,8 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "networks": live.networks(results),
         "runtime_version": live.runtime_version(),
         "answers": answers,
-        "within": sum(a.sigmas <= 1 for a in answers),
-        "within_two": sum(a.sigmas <= 2 for a in answers),
+        "within": [a for a in answers if a.sigmas <= 1],
+        "within_two": [a for a in answers if a.sigmas <= 2],
         "runs": runs,
         "bands": {run.name: _band(results, run.run.instrument) for run in runs},
     }
@@ -105,6 +105,6 @@ def _browser(results: Results, site: Site, stars: list[Star]) -> dict[str, Any] 
     return {"live": files, "stars": entries, "lines": lines}
 
 
-def _band(results: Results, instrument: str) -> tuple[float, float]:
-    wave = wavelengths(results.instruments[instrument].wave)
-    return float(wave[0]), float(wave[-1])
+def _band(results: Results, instrument: str) -> tuple[Quantity, Quantity]:
+    path, last = f"instruments/{instrument}.json", results.instruments[instrument].wave.n - 1
+    return derived.pixel(results, path, 0), derived.pixel(results, path, last)
