@@ -2,14 +2,15 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
 from site_builder import cli, explain
-from site_builder.cli import build
 from site_builder.derived import RULES
 from site_builder.explain import Found, Texts
 from site_builder.i18n import LANGUAGES
@@ -29,32 +30,51 @@ TYPED = (
 Explained = dict[str, list[Found]]
 
 
-def all_pages(files: Mapping[str, bytes]) -> Explained:
-    out = {}
-    for language in LANGUAGES:
-        texts = Texts(files, language)
-        pages = [p for p in files if p.endswith(".html") and p.startswith("zh/") == (language.folder == "zh/")]
-        out |= {path: explain.explain(files, path, texts) for path in pages}
-    return out
+class Folder(Mapping[str, bytes]):
+    """The files of a site in a folder, read when they are looked at."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def __getitem__(self, path: str) -> bytes:
+        try:
+            return (self.root / path).read_bytes()
+        except OSError as error:
+            raise KeyError(path) from error
+
+    def __iter__(self) -> Iterator[str]:
+        return (p.relative_to(self.root).as_posix() for p in self.root.rglob("*") if p.is_file())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def explained(results: Path, out: Path) -> tuple[Folder, Explained]:
+    command = [sys.executable, "-m", "tests.provenance_program", str(results), str(out)]
+    subprocess.run(command, cwd=ROOT, check=True, timeout=600)
+    found = json.loads((out / "found.json").read_text())
+    pages = {path: [Found(**one | {"sources": tuple(one["sources"])}) for one in rows] for path, rows in found.items()}
+    return Folder(out / "site"), pages
 
 
 @pytest.fixture(scope="module")
-def made_up(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, bytes]:
-    return build(make_results(tmp_path_factory.mktemp("results"), n_stars=240, n_pixels=256))
+def made_up(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Explained]:
+    out = tmp_path_factory.mktemp("made-up")
+    return explained(make_results(out / "results", n_stars=240, n_pixels=256), out)
 
 
 @pytest.fixture(scope="module")
-def shipped() -> Mapping[str, bytes]:
-    return build(ROOT / "results", processes=2)
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Folder, Explained]:
+    return explained(ROOT / "results", tmp_path_factory.mktemp("shipped"))
 
 
 @pytest.fixture(scope="module", params=["made_up", "shipped"])
-def site(request: pytest.FixtureRequest) -> tuple[Mapping[str, bytes], Explained]:
-    files = request.getfixturevalue(request.param)
-    return files, all_pages(files)
+def site(request: pytest.FixtureRequest) -> tuple[Folder, Explained]:
+    result: tuple[Folder, Explained] = request.getfixturevalue(request.param)
+    return result
 
 
-def test_no_number_comes_from_nowhere(site: tuple[Mapping[str, bytes], Explained]) -> None:
+def test_no_number_comes_from_nowhere(site: tuple[Folder, Explained]) -> None:
     _, pages = site
     lost = [f"{path}: {f.text!r} in {f.where!r}" for path, found in pages.items() for f in found if f.kind == "nothing"]
     assert not lost, "\n".join(lost)
@@ -64,7 +84,7 @@ def test_no_number_comes_from_nowhere(site: tuple[Mapping[str, bytes], Explained
     assert {path.rpartition("/")[2] for path, found in pages.items() if not found} <= {"404.html"}
 
 
-def test_every_pointer_leads_somewhere(site: tuple[Mapping[str, bytes], Explained]) -> None:
+def test_every_pointer_leads_somewhere(site: tuple[Folder, Explained]) -> None:
     files, pages = site
     cache: dict[str, object] = {}
     sources = {source for found in pages.values() for f in found for source in f.sources}
@@ -78,7 +98,7 @@ def test_every_pointer_leads_somewhere(site: tuple[Mapping[str, bytes], Explaine
                for found in pages.values() for f in found if f.kind == "value")  # fmt: skip
 
 
-def test_every_number_has_a_mark_that_opens_its_record(site: tuple[Mapping[str, bytes], Explained]) -> None:
+def test_every_number_has_a_mark_that_opens_its_record(site: tuple[Folder, Explained]) -> None:
     """A page that shows a number of a run has a card of that run (the Data page has its whole record)."""
     files, pages = site
     runs: dict[str, str] = {}
@@ -100,31 +120,30 @@ def test_every_number_has_a_mark_that_opens_its_record(site: tuple[Mapping[str, 
             assert f"<dd>{run}</dd>" in files[path].decode()
 
 
-def test_a_typed_number_is_found(made_up: Mapping[str, bytes]) -> None:
-    texts = Texts(made_up, LANGUAGES[0])
-    page = made_up["results.html"].decode()
-    assert page.count("<h2") > 3
+def test_a_typed_number_is_found(made_up: tuple[Folder, Explained]) -> None:
+    files, _ = made_up
+    texts = Texts(files, LANGUAGES[0])
+    page = "<main><p>DR10 and <time datetime='2026-01-02T03:04:05Z'>2026-01-02</time> with 95 % intervals</p></main>"
+    assert [f.kind for f in explain.explain({"page.html": page.encode()}, "page.html", texts)] == ["text", "convention"]
     for typed in TYPED:
-        changed = dict(made_up) | {"results.html": page.replace("</main>", f"{typed}</main>", 1).encode()}
-        lost = [f for f in explain.explain(changed, "results.html", texts) if f.kind == "nothing"]
+        changed = {"page.html": page.replace("</main>", f"{typed}</main>", 1).encode()}
+        lost = [f for f in explain.explain(changed, "page.html", texts) if f.kind == "nothing"]
         assert lost, typed
 
 
-def test_conventions_are_few_reasoned_and_used(site: tuple[Mapping[str, bytes], Explained], shipped: object) -> None:
+def test_conventions_are_few_reasoned_and_used(shipped: tuple[Folder, Explained]) -> None:
     rows = json.loads(explain.LIST.read_text(encoding="utf-8"))["rows"]
     assert len(rows) < 20
     assert all(re.fullmatch(r"[^\n]{20,}", row["why"]) for row in rows)
-    if site[0] is shipped:
-        used = {f.op for found in site[1].values() for f in found if f.kind == "convention"}
-        assert used == {row["why"] for row in rows}
+    used = {f.op for found in shipped[1].values() for f in found if f.kind == "convention"}
+    assert used == {row["why"] for row in rows}
 
 
-def test_explain_prints_numbers_pointers_and_records(
-    tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = make_results(tmp_path_factory.mktemp("explained"), n_stars=60, n_pixels=64)
-    assert cli.main(["--results", str(root), "--explain", "snr", "--no-cache"]) == 0
-    lines = [line.split("\t") for line in capsys.readouterr().out.splitlines()]
+def test_explain_prints_numbers_pointers_and_records(made_up: tuple[Folder, Explained]) -> None:
+    root = made_up[0].root.parent / "results"
+    command = [sys.executable, "build.py", "--results", str(root), "--explain", "snr", "--no-cache"]
+    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, timeout=600).stdout
+    lines = [line.split("\t") for line in told.splitlines()]
     assert lines[0] == ["number", "rule", "from", "run", "config", "commit", "data", "seed", "machine"]
     rows = [line for line in lines[1:] if line[0] == "21.0"]
     assert rows
@@ -141,11 +160,8 @@ def test_explain_prints_numbers_pointers_and_records(
 
 
 @pytest.mark.parametrize("page", ["nowhere", "../index", "zh/nowhere.html", "data/results/index.json", ""])
-def test_explain_of_an_unknown_page(
-    page: str, tmp_path_factory: pytest.TempPathFactory, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = make_results(tmp_path_factory.mktemp("unknown"), n_stars=60, n_pixels=64)
-    assert cli.main(["--results", str(root), "--explain", page]) == 2
+def test_explain_of_an_unknown_page(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--results", "nowhere", "--explain", page]) == 2  # known without looking at the results
     told = capsys.readouterr()
     assert told.out == ""
     assert told.err.count("\n") == 1
