@@ -18,7 +18,7 @@ def _card(key: str, value: str | int | float | bool, comment: str = "") -> str:
         plain = "".join(c if 32 <= ord(c) < 127 else "?" for c in value)[:60]
         text = "'" + plain.replace("'", "''").ljust(8) + "'"
     else:
-        text = f"{value!r:>20}"
+        text = f"{value!r:>20}".upper()  # the standard's exponents are E
     return f"{key:<8}= {text}{f' / {comment}' if comment else ''}"[:CARD].ljust(CARD)
 
 

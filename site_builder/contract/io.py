@@ -87,12 +87,20 @@ def _parse(path: Path, raw: bytes, kind: type[T]) -> T:
     def refuse_constant(name: str) -> float:
         raise BadInput(f"{path}: the number {name} is not allowed in JSON; export finite numbers, and null for none.")
 
+    def whole(digits: str) -> int:
+        if len(digits) > 20:  # no count or seed is, and no array could hold it
+            raise BadInput(f"{path}: the number {digits:.20}... has {len(digits)} digits; export numbers of 64 bits.")
+        return int(digits)
+
     with suppress(ValueError, RecursionError):  # what this cannot read is read again below, to be told what is wrong
         value = columns.load(raw)
         if isinstance(value, dict) and value.get("schema_version") in READABLE_VERSIONS:
             return kind.model_validate(value)
     try:
-        value = json.loads(raw, parse_constant=refuse_constant)
+        value = json.loads(raw, parse_constant=refuse_constant, parse_int=whole)
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:  # a ValueError, too
+        raise BadInput(f"{path}: a text holds half of a character (a lone surrogate); export whole ones.") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{path} is not complete JSON ({error}); export it again with python -m model export.") from None
     if not isinstance(value, dict):
