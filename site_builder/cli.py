@@ -15,7 +15,7 @@ from site_builder.contract.errors import told
 from site_builder.contract.io import read_bytes
 from site_builder.jobs import MANY, apart, workers
 from site_builder.publish import ROOT, Site, check_out, write_site
-from site_builder.results import Results
+from site_builder.results import PUBLISHED_BELOW, Results
 
 
 def parser() -> argparse.ArgumentParser:
@@ -109,6 +109,14 @@ def build(
     return site.files
 
 
+def checks_told(files: Mapping[str, bytes]) -> list[str]:
+    """What ``--check`` prints of a build: every check with its sentence and what it looked at."""
+    from site_builder.checks import told
+    from site_builder.contract.schema import Index
+
+    return told(Index.model_validate_json(files[f"{PUBLISHED_BELOW}index.json"]).files)
+
+
 def explain_page(results: Sequence[Path], page: str, own: Own, cache_folder: Path | None) -> None:
     """Print every number of a page with its JSON pointers, run, hashes, seed and machine, separated by tabs.
 
@@ -158,6 +166,7 @@ def main(argv: list[str] | None = None) -> int:
         files = build(results, base_url, folder, workers(), own)
         pages = sum(path.endswith(".html") for path in files)
         if args.check:
+            print("\n".join(checks_told(files)))
             print(f"{', '.join(map(str, results))} is valid and consistent; {pages} pages render. Nothing was written.")
             return 0
         size = write_site(out, files)

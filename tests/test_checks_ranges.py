@@ -1,0 +1,119 @@
+"""Checks of axes, units, brightness, priors and surveys, each broken; and what ``--check`` tells of all checks."""
+
+import hashlib
+import json
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from site_builder import checks
+from site_builder.checks import ranges
+from site_builder.contract import BadInput
+from site_builder.contract.schema import FILE_KINDS
+from site_builder.results import Results
+from tests.factory import make_results
+from tests.test_checks import LAMOST, PFS, put
+
+
+@pytest.fixture(scope="module")
+def results_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_results(tmp_path_factory.mktemp("results"), n_stars=90, n_pixels=64)
+
+
+def in_nanometres(content: dict[str, Any]) -> None:
+    content["wave"] = {"scale": "linear", "start": 710.0, "step": 2.7, "n": content["wave"]["n"]}
+
+
+def still(content: dict[str, Any]) -> None:
+    content["wave"] |= {"scale": "linear", "start": 8000.0, "step": 1e-13}
+
+
+def endless(content: dict[str, Any]) -> None:
+    content["wave"] |= {"scale": "log10", "start": 3.9, "step": 200.0}
+
+
+def in_erg(content: dict[str, Any]) -> None:
+    content["flux"] = [None if f is None else f * 1e-16 for f in content["flux"]]
+
+
+def beyond_the_data(content: dict[str, Any]) -> None:
+    row = next(r for r in content["rows"] if r["slice"] == "magnitude")
+    row |= {"lo": 30.0, "hi": 31.0}
+
+
+BROKEN: list[tuple[str, str, Callable[[dict[str, Any]], None], str]] = [
+    ("check_waves", "instruments/lamost.json", still, "field wave"),
+    ("check_waves", "spectra/test-galaxy.json", endless, "field wave"),
+    ("check_units", "instruments/lamost.json", in_nanometres, "in Angstrom"),
+    ("check_units", "spectra/test-galaxy.json", in_nanometres, "in Angstrom"),
+    ("check_units", f"{PFS}/examples/dwarf-c.json", put("teff", 4.2), "field teff"),
+    ("check_units", f"{PFS}/examples/dwarf-c.json", put("mh", 3.0), "field mh"),
+    ("check_units", f"{PFS}/examples/dwarf-c.json", in_erg, "field flux"),
+    ("check_units", f"{LAMOST}/examples/obs-dwarf-c.json", put("rv_kms", 35_000.0), "field rv_kms"),
+    ("check_units", f"{PFS}/predictions.test.json", put("logg", 3, 4500.0), "field logg"),
+    ("check_units", f"{LAMOST}/predictions.lamost-dr10.json", put("teff", 0, 5.1), "field teff"),
+    ("check_snr", f"{PFS}/metrics.snr-curve.json", beyond_the_data, "rows."),
+    ("check_snr", f"{PFS}/examples/dwarf-c.json", put("ladder", "snr", [21.0, 9.5, 9.5, 1.6]), "ladder.snr"),
+    ("check_snr", f"{PFS}/examples/dwarf-c.json", put("ladder", "snr", [2100.0, 950.0, 4.0, 1.6]), "ladder.snr"),
+    ("check_snr", f"{PFS}/examples/dwarf-c.json", put("ladder", "snr", [21.0, 9.5, 4.0, 0.01]), "ladder.snr"),
+    ("check_priors", f"{PFS}/predictions.test.json", put("teff", 5, 7200.0), "field teff"),
+    ("check_priors", f"{PFS}/predictions.test.json", put("mh", 5, -2.6), "field mh"),
+    ("check_survey_names", "spectra/test-galaxy.json", put("survey", "My telescope"), "field survey"),
+    ("check_survey_names", "transfer/h-band.json", put("sets", 0, "survey", "LAMOST"), "sets.0.survey"),
+]
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "change", "field"), BROKEN, ids=[f"{i}-{b[0][6:]}" for i, b in enumerate(BROKEN)]
+)
+def test_each_check(
+    name: str, path: str, change: Callable[[dict[str, Any]], None], field: str, results_dir: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    content = json.loads((root / path).read_text())
+    change(content)
+    raw = json.dumps(content).encode()
+    (root / path).write_bytes(raw)
+    index = json.loads((root / "index.json").read_text())
+    entry = next(e for e in index["files"] if e["path"] == path)
+    entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
+    (root / "index.json").write_text(json.dumps(index))
+    with pytest.raises(BadInput) as caught:
+        getattr(ranges, name)(Results.load(root))
+    sentence = str(caught.value)
+    assert field in sentence, sentence
+    assert Path(path).name in sentence
+    assert sentence.count("\n") == 0
+    assert sentence.endswith(".")
+    with pytest.raises(BadInput):  # and a build refuses it, whichever check is first to see it
+        checks.run_all(Results.load(root))
+
+
+def test_what_is_right_passes(results_dir: Path) -> None:
+    results = Results.load(results_dir)
+    for name in {b[0] for b in BROKEN}:
+        getattr(ranges, name)(results)
+
+
+def test_the_builder_knows_every_survey_of_readers_and_experiments() -> None:
+    root = Path(__file__).resolve().parent.parent / "model"
+    text = "\n".join(p.read_text() for folder in ("transfer", "surveys") for p in (root / folder).glob("*.py"))
+    assert set(re.findall(r'survey="([^"]+)"', text)) <= ranges.SURVEYS
+
+
+def test_check_tells_every_check_with_what_it_looked_at(results_dir: Path) -> None:
+    assert set(checks.LOOKS_AT) == {check.__name__ for check in checks.CHECKS}
+    assert {kind for kinds in checks.LOOKS_AT.values() for kind in kinds} <= set(FILE_KINDS) | {"index"}
+    files = Results.load(results_dir).index.files
+    lines = checks.told(files)
+    assert len(lines) == len(checks.CHECKS)
+    for check, line in zip(checks.CHECKS, lines, strict=True):
+        assert line.startswith(f"{check.__name__.removeprefix('check_')}: ")
+        assert str(check.__doc__).splitlines()[0] in line
+    assert any(line.startswith("metrics: ") and "4 metrics, 4 predictions" in line for line in lines)
+    assert any("nothing of that kind here" in line for line in checks.told([e for e in files if e.kind != "spectrum"]))
