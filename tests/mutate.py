@@ -27,7 +27,7 @@ from site_builder.results import Results
 from tests import test_checks
 from tests.factory import make_results
 
-MODULES = ("base", "files", "metrics", "limits", "studies", "transfer", "attribution")
+MODULES = ("base", "files", "metrics", "limits", "studies", "transfer", "pairs", "attribution")
 PACKAGE = "site_builder.checks"
 ROOT = Path(__file__).resolve().parent.parent / "site_builder/checks"
 OTHER = {

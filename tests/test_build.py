@@ -44,7 +44,7 @@ def plain_files(results_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> 
     """The site of the same results without transfer experiments."""
     root = tmp_path_factory.mktemp("plain") / "results"
     shutil.copytree(results_dir, root)
-    without(root, "transfer")
+    without(root, "transfer", "pairs")
     return build(root, BASE)
 
 
@@ -488,7 +488,7 @@ def test_a_changed_value_changes_a_page_or_is_refused(
     root = tmp_path / "results"
     shutil.copytree(results_dir, root)
     if path in ZERO_SHOT:
-        without(root, "transfer")
+        without(root, "transfer", "pairs")
     content = json.loads((root / path).read_text())
     target = content
     for key in place[:-1]:
@@ -542,7 +542,7 @@ def test_pages_without_transfer_experiments(results_dir: Path, tmp_path: Path, m
     monkeypatch.setattr(svg, "_draw", _no_drawing)
     root = tmp_path / "results"
     shutil.copytree(results_dir, root)
-    without(root, "transfer", "spectrum")
+    without(root, "transfer", "pairs", "spectrum")
     built = build(root)
     page = read(built["transfer.html"])
     assert "set-1" in page.ids
@@ -562,6 +562,7 @@ def test_one_experiment_of_bare_rows(results_dir: Path, tmp_path: Path, monkeypa
     content["sets"], content["stars"] = content["sets"][:1], content["stars"][:1]
     content["stars"][0]["answers"], content["augmentation"], content["subset"] = [], {}, None
     reindex(root, "transfer/lamost-optical.json", content)
+    without(root, "pairs")
     page = read(build(root)["transfer.html"])
     assert "x-lamost-optical" in page.ids
     assert "fig-transfer-lamost-optical-gain" not in page.ids
