@@ -8,9 +8,7 @@ score is written down in docs/reliability.md.
 
 import ast
 import copy
-import hashlib
 import importlib
-import json
 import shutil
 import sys
 import tempfile
@@ -87,24 +85,17 @@ def load(module: str, tree: ast.Module | None) -> ModuleType:
         SourceFileLoader.get_code = whole  # type: ignore[method-assign]
 
 
-def broken(folder: Path) -> tuple[Results, dict[str, list[tuple[Results, str]]]]:
-    """The made-up results, and by module the broken ones that it refuses, each with the field."""
-    root = make_results(folder / "results", n_stars=90, n_pixels=64)
-    sound = Results.load(root)
+def broken(folder: Path) -> tuple[list[Results], dict[str, list[tuple[Results, str]]]]:
+    """Sound results, and by module the broken ones that it refuses, each with what is said of them."""
+    root, here = make_results(folder / "results", n_stars=90, n_pixels=64), folder / "changed"
+    sound = [Results.load(root)]
+    for path, change in test_checks.SOUND:
+        sound.append(Results.load(test_checks.changed(root, here, path, change)))
+        shutil.rmtree(here)
     cases: dict[str, list[tuple[Results, str]]] = {m: [] for m in MODULES}
     checks = load("", None)
-    for path, change, field in test_checks.BROKEN:
-        here = folder / "broken"
-        shutil.copytree(root, here)
-        content = json.loads((here / path).read_text())
-        change(content)
-        raw = json.dumps(content).encode()
-        (here / path).write_bytes(raw)
-        if path != "index.json":
-            index = json.loads((here / "index.json").read_text())
-            entry = next(e for e in index["files"] if e["path"] == path)
-            entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
-            (here / "index.json").write_text(json.dumps(index))
+
+    def sort(said: str) -> None:
         try:
             results = Results.load(here)
             checks.run_all(results)
@@ -112,23 +103,35 @@ def broken(folder: Path) -> tuple[Results, dict[str, list[tuple[Results, str]]]]
             frames = traceback.extract_tb(error.__traceback__)
             files = {Path(f.filename).stem for f in frames if Path(f.filename).parent == ROOT}
             for module in files & set(MODULES):
-                cases[module].append((results, field))
+                cases[module].append((results, said))
         finally:
             shutil.rmtree(here)
+
+    for path, change, said in test_checks.BROKEN:
+        test_checks.changed(root, here, path, change)
+        sort(said)
+    for alter, said in test_checks.FOLDERS:
+        shutil.copytree(root, here)
+        alter(here)
+        sort(said)
     return sound, cases
 
 
-def noticed(checks: ModuleType, sound: Results, cases: list[tuple[Results, str]]) -> bool:
-    """Whether checks with a fault behave otherwise."""
+def noticed(checks: ModuleType, module: str, sound: list[Results], cases: list[tuple[Results, str]]) -> bool:
+    """Whether the checks of a module with a fault behave otherwise (with a fault in what they share: all checks)."""
+    own = [c for c in checks.CHECKS if module == "base" or c.__module__ == f"{PACKAGE}.{module}"]
     try:
-        checks.run_all(sound)
+        for results in sound:
+            for check in own:
+                check(results)
     except Exception:
         return True
-    for results, field in cases:
+    for results, said in cases:
         try:
-            checks.run_all(results)
+            for check in own:
+                check(results)
         except BadInput as error:
-            if field in str(error):
+            if said in str(error):
                 continue
         except Exception:
             return True
@@ -148,7 +151,7 @@ def main() -> int:
         for where, tree in trees[int(np.random.default_rng(0).integers(every)) :: every]:
             count += 1
             try:
-                found = noticed(load(module, tree), sound, cases[module])
+                found = noticed(load(module, tree), module, sound, cases[module])
             except Exception:
                 found = True  # it does not even load
             dead += found

@@ -157,6 +157,94 @@ def class_without_name(content: dict[str, Any]) -> None:
     next(r for r in content["rows"] if r["slice"] == "class")["label"] = "unknown"
 
 
+def each(key: str, **fields: Any) -> Callable[[dict[str, Any]], None]:
+    """The same fields in every entry of a list."""
+
+    def change(content: dict[str, Any]) -> None:
+        for entry in content[key]:
+            entry |= fields
+
+    return change
+
+
+def without(key: str, unwanted: Callable[[dict[str, Any]], bool]) -> Callable[[dict[str, Any]], None]:
+    """A list without some of its entries."""
+
+    def change(content: dict[str, Any]) -> None:
+        content[key] = [entry for entry in content[key] if not unwanted(entry)]
+
+    return change
+
+
+def another_vit(content: dict[str, Any]) -> None:
+    content["vit"] = None
+    content["models"][0]["family"] = "other"
+
+
+def no_pixel(content: dict[str, Any]) -> None:
+    for name in ("flux", "sigma"):
+        content[name] = [None] * len(content[name])
+
+
+def bright_interval(content: dict[str, Any]) -> None:
+    content["rows"][0]["r2"]["hi"] = 1.2
+
+
+def coverage_without_sigma(content: dict[str, Any]) -> None:
+    next(r for r in content["rows"] if r["coverage68"] is None)["coverage68"] = 0.5
+
+
+def bound(content: dict[str, Any], which: int, **sigmas: float) -> None:
+    """A bound of the second bin with other spreads, and the R2 that follow from them."""
+    one, prior = content["bins"][1]["crlb"][which], content["prior_sd"]
+    one |= sigmas
+    pairs = {"r2": "sigma", "r2_lo": "sigma_hi", "r2_hi": "sigma_lo"}
+    one |= {name: 1 - (one[sigma] / prior) ** 2 for name, sigma in pairs.items()}
+
+
+def bound_outside(content: dict[str, Any]) -> None:
+    bound(content, 0, sigma_lo=2 * content["bins"][1]["crlb"][0]["sigma"])
+
+
+def bounds_swapped(content: dict[str, Any]) -> None:
+    three = next(b for b in content["bins"][1]["crlb"] if b["labels"] == 3)
+    which = next(i for i, b in enumerate(content["bins"][1]["crlb"]) if b["labels"] == 5)
+    bound(content, which, **{name: 0.5 * three[name] for name in ("sigma", "sigma_lo", "sigma_hi")})
+
+
+def one_model_unstressed(content: dict[str, Any]) -> None:
+    model = content["rows"][0]["model"]
+    without("rows", lambda r: r["group"] == "none" and r["model"] == model)(content)
+
+
+def second_answer(content: dict[str, Any]) -> None:
+    content["stars"][0]["answers"].append(content["stars"][0]["answers"][0])
+
+
+def answers_without_intervals(content: dict[str, Any]) -> None:
+    for stars in content["stars"]:
+        for answer in stars["answers"]:
+            answer |= {"sigma": None, "half95": None}
+
+
+def narrow(*place: Any) -> Callable[[dict[str, Any]], None]:
+    """An interval of no width, around its value."""
+
+    def change(content: dict[str, Any]) -> None:
+        target: Any = content
+        for key in place:
+            target = target[key]
+        target |= {"lo": target["value"], "hi": target["value"]}
+
+    return change
+
+
+def weight_of_nothing(content: dict[str, Any]) -> None:
+    row = content["weights"][0][0][0]
+    row[1] += row[0]
+    row[0] = 0.0
+
+
 OFF = {"value": 0.1, "lo": 0.05, "hi": 0.2}
 OUTSIDE = {"value": 0.5, "lo": 0.1, "hi": 0.2}
 LIMITS = f"{PFS}/limits.test.json"
@@ -330,15 +418,39 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("spectra/test-galaxy.json", put("survey", "synthetic"), "field survey"),
     ("spectra/test-galaxy.json", put("star_class", "giant"), "star_class"),
     ("spectra/test-galaxy.json", put("z", None), "z is null"),
+    # each sentence by its words, where others name the same field
+    (f"{PFS}/run.json", each("sets", origin="observed", survey="DESI"), "sets holds no synthetic set"),
+    (f"{PFS}/run.json", put("models", 1, "name", "ridge"), "models holds one name twice"),
+    (f"{PFS}/run.json", put("models", []), "models"),
+    (f"{PFS}/run.json", another_vit, "is null, but there is attention"),
+    (f"{LAMOST}/examples/obs-dwarf-c.json", no_pixel, "flux holds no data"),
+    (f"{PFS}/run.json", put("vit", "pool", "mean"), "does not fit the patches"),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "r2", {"value": 1.2, "lo": 1.1, "hi": 1.3}), "r2 is above 1"),
+    (f"{PFS}/metrics.test.json", bright_interval, "r2 is above 1"),
+    (f"{PFS}/metrics.test.json", outside_its_interval, "mae has a value outside its own interval"),
+    (f"{PFS}/metrics.test.json", without("rows", lambda r: r["slice"] == "magnitude"), "holds no bin of magnitude"),
+    (f"{PFS}/metrics.test.json", coverage_without_sigma, "the predictions hold no sigma"),
+    (f"{LAMOST}/metrics.lamost-dr10.json", put("rows", 4, "slice", "magnitude"), "or the edges do not allow"),
+    (LIMITS, bound_outside, "is not between its 10th and 90th percentile"),
+    (LIMITS, bounds_swapped, "is smaller with five unknown labels"),
+    (f"{PFS}/scaling.json", put("recipes", {}), "points.0.model"),
+    (f"{PFS}/stress.json", one_model_unstressed, "without stress"),
+    (TRANSFER, of_strategy("two-stage", "label", "whole"), "for the slice 'all'"),
+    (TRANSFER, put("rows", 0, "r2", {"value": 1.2, "lo": 1.1, "hi": 1.3}), "r2 is above 1"),
+    (TRANSFER, put("subset", None), "which the file does not describe"),
+    (TRANSFER, put("stars", 0, "subset", None), "of which the stars say nothing"),
+    (TRANSFER, answers_without_intervals, "the answers state no such interval"),
+    (TRANSFER, put("rows", 0, "n", 12), "where the set has"),
+    (TRANSFER, without("rows", lambda r: r["set"] != "lamost-dr10" and r["slice"] == "all"), "has no row of slice"),
+    (TRANSFER, second_answer, "is a second answer"),
+    ("spectra/test-galaxy.json", no_pixel, "flux holds no data"),
+    (GIVEN, put("cuts", 0, "size", 8), "cuts has the sizes"),
 ]
 
 
-@pytest.mark.parametrize(("path", "change", "field"), BROKEN, ids=[f"{i}-{b[2]}" for i, b in enumerate(BROKEN)])
-def test_each_check(
-    path: str, change: Callable[[dict[str, Any]], None], field: str, results_dir: Path, tmp_path: Path
-) -> None:
-    root = tmp_path / "results"
-    shutil.copytree(results_dir, root)
+def changed(source: Path, root: Path, path: str, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of a results folder with one file changed, and its hash in the index."""
+    shutil.copytree(source, root)
     content = json.loads((root / path).read_text())
     change(content)
     raw = json.dumps(content).encode()
@@ -348,6 +460,14 @@ def test_each_check(
         entry = next(e for e in index["files"] if e["path"] == path)
         entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
         (root / "index.json").write_text(json.dumps(index))
+    return root
+
+
+@pytest.mark.parametrize(("path", "change", "field"), BROKEN, ids=[f"{i}-{b[2]}" for i, b in enumerate(BROKEN)])
+def test_each_check(
+    path: str, change: Callable[[dict[str, Any]], None], field: str, results_dir: Path, tmp_path: Path
+) -> None:
+    root = changed(results_dir, tmp_path / "results", path, change)
     with pytest.raises(BadInput) as caught:
         checks.run_all(Results.load(root))
     sentence = str(caught.value)
@@ -357,49 +477,90 @@ def test_each_check(
     assert sentence.endswith(".")
 
 
-def test_a_run_without_its_record(results_dir: Path, tmp_path: Path) -> None:
-    root = tmp_path / "results"
-    shutil.copytree(results_dir, root)
-    index = json.loads((root / "index.json").read_text())
-    index["files"] = [e for e in index["files"] if e["path"] != f"{LAMOST}/run.json"]
-    (root / "index.json").write_text(json.dumps(index))
-    with pytest.raises(BadInput, match=r"specvit-test-lamost/run\.json"):
-        checks.run_all(Results.load(root))
+# Changes of the folder, not of one file
 
 
-def test_a_file_in_the_wrong_place(results_dir: Path, tmp_path: Path) -> None:
-    root = tmp_path / "results"
-    shutil.copytree(results_dir, root)
-    index = json.loads((root / "index.json").read_text())
+def index_of(root: Path) -> dict[str, Any]:
+    content: dict[str, Any] = json.loads((root / "index.json").read_text())
+    return content
+
+
+def no_longer_listed(path: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        index = index_of(root)
+        without("files", lambda entry: entry["path"] == path)(index)
+        (root / "index.json").write_text(json.dumps(index))
+
+    return change
+
+
+def in_the_wrong_place(root: Path) -> None:
+    index = index_of(root)
     entry = next(e for e in index["files"] if e["path"] == "interpolation.json")
     entry["path"] = "grid/interpolation.json"
     (root / "grid").mkdir()
     (root / "interpolation.json").rename(root / "grid" / "interpolation.json")
     (root / "index.json").write_text(json.dumps(index))
-    with pytest.raises(BadInput, match=r"files\.\d+\.path"):
+
+
+def of_another_set(kind: str) -> Callable[[Path], None]:
+    def change(root: Path) -> None:
+        index = index_of(root)
+        entry = next(e for e in index["files"] if e["path"] == f"{PFS}/{kind}.test.json")
+        content = json.loads((root / entry["path"]).read_text()) | {"set": "elsewhere"}
+        entry["path"] = f"{PFS}/{kind}.elsewhere.json"
+        raw = json.dumps(content).encode()
+        (root / entry["path"]).write_bytes(raw)
+        entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
+        (root / "index.json").write_text(json.dumps(index))
+
+    return change
+
+
+FOLDERS: list[tuple[Callable[[Path], None], str]] = [
+    (no_longer_listed(f"{LAMOST}/run.json"), "but no runs/specvit-test-lamost/run.json"),
+    (in_the_wrong_place, ".path is grid/interpolation.json"),
+    (no_longer_listed(f"{PFS}/examples/dwarf-c.json"), "of which the run has no example"),
+    (of_another_set("limits"), "field set is no"),
+    (of_another_set("calibration"), "field set is no"),
+]
+
+
+@pytest.mark.parametrize(("change", "said"), FOLDERS, ids=[f"{i}-{f[1]}" for i, f in enumerate(FOLDERS)])
+def test_folders_that_do_not_hold_together(
+    change: Callable[[Path], None], said: str, results_dir: Path, tmp_path: Path
+) -> None:
+    root = tmp_path / "results"
+    shutil.copytree(results_dir, root)
+    change(root)
+    with pytest.raises(BadInput) as caught:
         checks.run_all(Results.load(root))
+    assert said in str(caught.value)
+
+
+# Changes that are allowed: at the edge of what a check refuses
+
+SOUND: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
+    ("instruments/pfs-mr.json", put("background_e2", 3, 0.0)),
+    (f"{PFS}/metrics.test.json", narrow("rows", 0, "mae")),
+    (f"{PFS}/metrics.test.json", put("rows", 0, "r2", "hi", 1.0)),
+    (f"{PFS}/attention/dwarf-c.json", weight_of_nothing),
+    (f"{PFS}/scaling.json", narrow("points", 0, "r2")),
+    (TRANSFER, narrow("rows", 0, "mae")),
+]
+
+
+@pytest.mark.parametrize(("path", "change"), SOUND, ids=[f"{i}-{s[0]}" for i, s in enumerate(SOUND)])
+def test_what_is_just_allowed(
+    path: str, change: Callable[[dict[str, Any]], None], results_dir: Path, tmp_path: Path
+) -> None:
+    checks.run_all(Results.load(changed(results_dir, tmp_path / "results", path, change)))
 
 
 def test_every_check_is_run_and_says_what_it_checks() -> None:
     named = {name for name in vars(checks) if name.startswith("check_")}
     assert {check.__name__ for check in checks.CHECKS} | {"check_undrawn"} == named  # which runs some of them again
     assert all(check.__doc__ for check in checks.CHECKS)
-
-
-@pytest.mark.parametrize("kind", ["limits", "calibration"])
-def test_files_of_a_set_that_the_run_has_not(kind: str, results_dir: Path, tmp_path: Path) -> None:
-    root = tmp_path / "results"
-    shutil.copytree(results_dir, root)
-    index = json.loads((root / "index.json").read_text())
-    entry = next(e for e in index["files"] if e["path"] == f"{PFS}/{kind}.test.json")
-    content = json.loads((root / entry["path"]).read_text()) | {"set": "elsewhere"}
-    entry["path"] = f"{PFS}/{kind}.elsewhere.json"
-    raw = json.dumps(content).encode()
-    (root / entry["path"]).write_bytes(raw)
-    entry["sha256"], entry["bytes"] = hashlib.sha256(raw).hexdigest(), len(raw)
-    (root / "index.json").write_text(json.dumps(index))
-    with pytest.raises(BadInput, match="field set is no"):
-        checks.run_all(Results.load(root))
 
 
 def test_definitions_of_the_metrics() -> None:
