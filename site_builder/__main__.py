@@ -37,13 +37,13 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _run(command: str, folder: Path) -> list[str]:
+def _run(command: str, folder: Path | None) -> list[str]:
     """Do what a command says, and return what to print."""
     if command == "translate":
         from site_builder.translate import write_catalogues
 
         return write_catalogues()
-    if command == "new":
+    if folder is not None:
         from site_builder.new import begin
 
         return [str(path) for path in begin(folder)]

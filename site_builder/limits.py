@@ -5,7 +5,7 @@ from typing import TypeVar
 
 from markupsafe import Markup
 
-from site_builder.contract.schema import Crlb, LimitBin, LimitsFile, ModelInfo
+from site_builder.contract.schema import Crlb, LimitBin, ModelInfo
 from site_builder.figures.series import brightness_slice, model_bins
 from site_builder.i18n import _
 from site_builder.markup import join, number, phrase
@@ -127,11 +127,6 @@ def names(found: list[Limit]) -> Markup:
 def overall(run: RunResults, set_name: str) -> Limit | None:
     """The limits on a whole set."""
     return next((one for one in _all(run, set_name) if one.bin.slice == "all"), None)
-
-
-def file_of(run: RunResults, set_name: str) -> LimitsFile | None:
-    """The limits file of a set."""
-    return run.limits.get(set_name)
 
 
 @dataclass(frozen=True)

@@ -117,16 +117,6 @@ def augmentations(e: Experiment, set_name: str, metric: str = "r2") -> list[Pair
     ]
 
 
-def within(e: Experiment, set_name: str) -> list[Pair]:
-    """SpecViT beside every other model, each by its best strategy."""
-    best: dict[str, Tried] = {}
-    for t in e.shown(set_name):
-        if t.model.family != "mean" and (t.row.model not in best or t.row.r2.value > best[t.row.model].row.r2.value):
-            best[t.row.model] = t
-    own = next((t for t in best.values() if t.model.family == "specvit"), None)
-    return [] if own is None else [Pair(own, t, "r2") for t in best.values() if t is not own]
-
-
 @dataclass(frozen=True)
 class Carried:
     """Whether what pre-training gains on cross-validated stars is there on stars of another survey."""

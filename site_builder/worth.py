@@ -149,11 +149,6 @@ class Worth:
         index = next(i for i, c in enumerate(self.file.correlations) if c.size == size)
         return ratio(self.run.q("/vit/n_pixels"), self.q(f"/correlations/{index}/size"))
 
-    def curve_end(self, size: int, order: str, measure: Measure | None, step: int, name: str = "mae") -> Measured:
-        """A point of a deletion curve."""
-        i = next(i for i, d in enumerate(self.file.deletion) if (d.size, d.order, d.measure) == (size, order, measure))
-        return self._measured(f"/deletion/{i}/{name}/{step}")
-
     @property
     def tests_n(self) -> Quantity:
         """Number of all tests of heads."""

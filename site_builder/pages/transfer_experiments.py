@@ -120,11 +120,6 @@ class Shown:
         return found.ranking(self.experiment, self.main.name)
 
     @property
-    def within(self) -> list[found.Pair]:
-        """SpecViT beside the other models, each by its best strategy."""
-        return found.within(self.experiment, self.main.name)
-
-    @property
     def hypotheses(self) -> list[found.Hypothesis]:
         """Two-stage beside survey only, size by size."""
         return found.hypotheses(self.experiment, self.main.name)
