@@ -18,7 +18,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 TORCH := $(shell sed -n '/^torch==/p' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help site serve test test-lowest coverage fuzz outlines looks lint readme docs screenshots bench clean
+.PHONY: help site serve test test-lowest coverage fuzz outlines looks lint readme docs screenshots bench audit clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' Makefile | expand -t 20
@@ -70,6 +70,13 @@ screenshots: $(VENV)/.test $(VENV)/.chromium ## take the pictures of README.md a
 
 bench: $(VENV)/.bench $(VENV)/.chromium ## measure building, simulation, training, inference, posteriors and repainting (minutes)
 	$(BIN)/python benchmarks/report.py
+
+audit/node_modules: audit/package-lock.json
+	npm --prefix audit ci --no-fund --no-audit
+	@touch $@
+
+audit: $(VENV)/.test $(VENV)/.chromium audit/node_modules ## measure every page with Lighthouse and axe against the budgets (half an hour; needs node)
+	$(BIN)/python -m audit --write docs/audit.md
 
 clean: ## remove the environment and the built site
 	rm -rf $(VENV) $(VENV)-lowest public *.egg-info

@@ -51,6 +51,7 @@ const chart = new Chart(
   stageHost("home-spectrum"),
   {
     label: t("Noisy and noise-free spectrum of {star}", { star: t(star.title) }),
+    details: "home-table",
     height: 260,
     tools: false,
     xLabel: t("vacuum wavelength (\u00c5)"),

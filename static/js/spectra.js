@@ -5,7 +5,7 @@
 
 import { about } from "./aboutstar.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
-import { byId, liveRegion, say } from "./dom.js";
+import { byId, el, liveRegion, say } from "./dom.js";
 import { fixed } from "./format.js";
 import { t } from "./i18n.js";
 import { color, onTheme } from "./palette.js";
@@ -30,6 +30,7 @@ const state = {
   groups: boxes.filter((b) => b.checked).map((b) => b.value),
   line: null, // id of the line that was gone to
 };
+const MOST_ROWS = 200;
 const AROUND = 25; // Angstrom on either side of a line that is gone to
 let view = null; // {star, wave, velocity, x, flux, sigma}
 let bokeh = null; // models of the document, by name
@@ -211,8 +212,11 @@ const fitY = eachFrame(() => {
 function moved() {
   if (!view?.how) return;
   fitY();
+  fillNumbersSoon();
   remember();
 }
+
+const fillNumbersSoon = eachFrame(() => fillNumbers());
 
 function zoom(factor) {
   const { start, end } = bokeh.range;
@@ -235,6 +239,25 @@ function nearest(x) {
     else a = middle;
   }
   return x - view.x[a] < view.x[b] - x ? a : b;
+}
+
+/** The table behind the figure: the pixels of the window, every so many where there are more than a table can hold. */
+function fillNumbers() {
+  const place = byId("spe-numbers");
+  if (!place.open) return;
+  const { x, flux, sigma, model } = view;
+  const inside = x.map((w, i) => i).filter((i) => x[i] >= bokeh.range.start && x[i] <= bokeh.range.end);
+  const every = Math.ceil(inside.length / MOST_ROWS);
+  const columns = [[t("wavelength (\u00c5)"), (i) => x[i].toFixed(2)], [t("flux"), (i) => (Number.isNaN(flux[i]) ? "\u2013" : fixed(flux[i], 4))]];
+  if (sigma) columns.push(["\u03c3", (i) => (Number.isNaN(flux[i]) ? "\u2013" : fixed(sigma[i], 4))]);
+  if (model) columns.push([t("model"), (i) => fixed(model[i], 4)]);
+  const table = place.querySelector("table");
+  table.caption.textContent = t("{star}: every {n}th pixel of the window; the files below the figure have all", { star: t(view.star.title), n: every });
+  if (every === 1) table.caption.textContent = t("{star}: the pixels of the window", { star: t(view.star.title) });
+  table.tHead.replaceChildren(el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name))));
+  table.tBodies[0].replaceChildren(
+    ...inside.filter((_, k) => k % every === 0).map((i) => el("tr", {}, ...columns.map(([, write], k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, write(i))))),
+  );
 }
 
 /** Read one pixel: cursor, sentence under the chart, and the live region if the keyboard asked. */
@@ -413,6 +436,7 @@ async function choose(change) {
     else setWindow(first, last); // another band
   }
   fillControls();
+  fillNumbersSoon();
   remember();
 }
 
@@ -449,6 +473,7 @@ function wire() {
   for (const box of boxes)
     box.addEventListener("change", () => choose({ groups: boxes.filter((b) => b.checked).map((b) => b.value) }));
   ui.line.addEventListener("change", () => goToLine(page.lines.find((line) => line.id === ui.line.value)));
+  byId("spe-numbers").addEventListener("toggle", fillNumbers);
   click("line-previous", () => cycle(-1));
   click("line-next", () => cycle(1));
   click("previous", () => move(-1));
