@@ -102,7 +102,7 @@ def imported_packages(*folders: str) -> dict[str, str]:
             if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
                 names.append(node.module)
             found |= {name.partition(".")[0]: str(path.relative_to(ROOT)) for name in names}
-    ours = {"model", "site_builder", "tests", *(p.stem for p in (ROOT / "tests").glob("*.py"))}
+    ours = {"audit", "model", "site_builder", "tests", *(p.stem for p in (ROOT / "tests").glob("*.py"))}
     return {name: path for name, path in found.items() if name not in sys.stdlib_module_names | ours}
 
 
