@@ -6,9 +6,11 @@ is noticed if whole results are refused, or broken ones are not, or for another 
 score is written down in docs/reliability.md.
 """
 
+import argparse
 import ast
 import copy
 import importlib
+import json
 import shutil
 import sys
 import tempfile
@@ -17,8 +19,6 @@ from collections.abc import Iterator
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
-
-import numpy as np
 
 from site_builder.contract import BadInput
 from site_builder.results import Results
@@ -141,25 +141,29 @@ def noticed(checks: ModuleType, module: str, sound: list[Results], cases: list[t
 
 def main() -> int:
     """Try the faults and print the score."""
-    every = int(sys.argv[1]) if len(sys.argv) > 1 else 1  # one fault in so many
+    parser = argparse.ArgumentParser(prog="python -m tests.mutate", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--module", choices=MODULES, action="append", help="these alone")
+    parser.add_argument("--state", type=Path, help="JSON of what survives, by module; others in it stay")
+    args = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         sound, cases = broken(Path(folder))
-    total = killed = 0
-    for module in MODULES:
-        count = dead = 0
+    for module in args.module or MODULES:
         trees = list(faults(ast.parse((ROOT / f"{module}.py").read_text())))
-        for where, tree in trees[int(np.random.default_rng(0).integers(every)) :: every]:
-            count += 1
+        survivors = []
+        for where, tree in trees:
             try:
                 found = noticed(load(module, tree), module, sound, cases[module])
             except Exception:
                 found = True  # it does not even load
-            dead += found
             if not found:
+                survivors.append(where)
                 print(f"  {module}.py {where}", flush=True)
-        print(f"{module}: {dead} of {count} noticed ({len(cases[module])} broken results)", flush=True)
-        total, killed = total + count, killed + dead
-    print(f"{killed} of {total} faults noticed ({killed / total:.0%})")
+        score = f"{len(trees) - len(survivors)} of {len(trees)} noticed"
+        print(f"{module}: {score} ({len(cases[module])} broken results)", flush=True)
+        if args.state:
+            old = json.loads(args.state.read_text()) if args.state.exists() else {}
+            new = {"faults": len(trees), "broken": len(cases[module]), "survivors": survivors}
+            args.state.write_text(json.dumps(old | {module: new}, indent=1))
     return 0
 
 

@@ -239,6 +239,26 @@ def narrow(*place: Any) -> Callable[[dict[str, Any]], None]:
     return change
 
 
+def nudge(*place: Any, by: float = 0.0, factor: float = 1.0) -> Callable[[dict[str, Any]], None]:
+    """A number that is off by a little more than its tolerance."""
+    *keys, last = place
+
+    def change(content: dict[str, Any]) -> None:
+        target: Any = content
+        for key in keys:
+            target = target[key]
+        target[last] = target[last] * factor + by
+
+    return change
+
+
+def a_little_above_the_limit(content: dict[str, Any]) -> None:
+    gap = content["gaps"][0]
+    part = next(b for b in content["bins"] if (b["slice"], b["label"]) == (gap["slice"], gap["label"]))
+    part["r2_se"] = 0.001
+    gap["r2"] |= {"lo": -0.5, "hi": -0.01}
+
+
 def weight_of_nothing(content: dict[str, Any]) -> None:
     row = content["weights"][0][0][0]
     row[1] += row[0]
@@ -404,7 +424,7 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (WORTH, put("heads", 1, "q", 0.001), "heads.1.q"),
     (WORTH, put("heads", 1, "specialises", True), "heads.1.specialises"),
     (PAIRS, put("of", f"{PFS}/predictions.nowhere.json"), "field of"),
-    (PAIRS, put("of", f"{PFS}/predictions.snr-curve.json"), "field of"),
+    (PAIRS, put("of", f"{PFS}/predictions.snr-curve.json"), "which has no metrics"),
     (PAIRS, put("rows", 0, "second", "nobody"), "rows.0"),
     (PAIRS, put("rows", 0, "second", "specvit-test"), "rows.0"),
     (PAIRS, second_pair, "rows."),
@@ -418,6 +438,19 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     ("spectra/test-galaxy.json", put("survey", "synthetic"), "field survey"),
     ("spectra/test-galaxy.json", put("star_class", "giant"), "star_class"),
     ("spectra/test-galaxy.json", put("z", None), "z is null"),
+    # a little more than the tolerance
+    (f"{PFS}/metrics.test.json", nudge("rows", 0, "mae", "value", by=2e-5), "rows.0.mae.value"),
+    (f"{PFS}/metrics.test.json", nudge("rows", 0, "median_snr", factor=1.004), "rows.0.median_snr"),
+    (f"{PFS}/metrics.test.json", nudge("rows", 0, "coverage68", by=-0.05), "rows.0.coverage68"),
+    (f"{PFS}/attention/dwarf-c.json", nudge("weights", 0, 1, 2, 3, by=0.004), "weights.0.1.2"),
+    (LIMITS, nudge("bins", 1, "r2", "value", by=5e-4), "bins.1.r2.value"),
+    (LIMITS, nudge("bins", 1, "median_snr", factor=1.004), "bins.1.median_snr"),
+    (LIMITS, nudge("bins", 1, "ess_median", by=0.5), "bins.1.ess_median"),
+    (LIMITS, nudge("bins", 1, "ess_p1", by=0.5), "bins.1.ess_p1"),
+    (LIMITS, nudge("bins", 1, "pit_ks", by=0.01), "bins.1.pit_ks"),
+    (LIMITS, nudge("bins", 1, "n", by=1), "bins.1.n"),
+    (LIMITS, a_little_above_the_limit, "gaps.0.r2.hi"),
+    (GIVEN, nudge("cuts", 0, "fisher", 0, by=0.004), "cuts.0.fisher"),
     # each sentence by its words, where others name the same field
     (f"{PFS}/run.json", each("sets", origin="observed", survey="DESI"), "sets holds no synthetic set"),
     (f"{PFS}/run.json", put("models", 1, "name", "ridge"), "models holds one name twice"),
