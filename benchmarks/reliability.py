@@ -1,6 +1,9 @@
 """Runs that show what does not break; ``--write NAME ...`` puts their sections into docs/reliability.md.
 
 python benchmarks/reliability.py --write kills
+
+kills does its runs; the others write down what was counted before: by `make fuzz`, by `python -m tests.mutate --state
+mutants.json`, by `make coverage`.
 """
 
 import argparse
@@ -16,7 +19,7 @@ HEAD = """# What does not break
 Counts of long runs, each written by `.venv/bin/python benchmarks/reliability.py --write NAME` (the name is that of its
 program in `benchmarks/`); the tests have shorter ones of each.
 """
-MEASURES = ("kills", "line_coverage")
+MEASURES = ("kills", "fuzzing", "mutants", "line_coverage")
 
 
 def put(text: str, section: str) -> str:

@@ -1,0 +1,39 @@
+"""Damaged files for every reader: what became of them (counts of `make fuzz`)."""
+
+import json
+
+from common import ROOT, Section
+
+STATE = ROOT / "fuzz.json"
+READERS = {
+    "spectra": "FITS files for `predict`",
+    "text": "CSV and ECSV files for `predict`",
+    "surveys": "FITS files as the surveys give them",
+    "catalogues": "catalogues that are joined to spectra",
+    "configs": "recipes in TOML",
+    "contract": "files of a results folder, one by one",
+    "results": "a results folder with one such file, loaded and checked",
+}
+
+
+def measure() -> Section:
+    section = Section(
+        "Damaged files",
+        "Whole files with bytes, cards, words and numbers changed, cut, repeated or replaced by noise (`make fuzz`, "
+        "`tests/fuzz.py`; each case can be made again from its number). A reader must give content that is finite and "
+        "in order, or one sentence; lost is what raised anything else, warned, hung or took memory.",
+        ["reader", "files", "read", "refused in one sentence", "lost", "processor minutes", "largest memory, MiB"],
+    )
+    total = [0, 0, 0, 0, 0.0, 0]
+    for target, found in json.loads(STATE.read_text()).items():
+        lost = len(found["failed"])
+        row = [found["next"], found["read"], found["refused"], lost, found["seconds"], found["peak_mib"]]
+        total = [a + b for a, b in zip(total[:5], row[:5], strict=True)] + [max(total[5], row[5])]
+        section.rows.append(_row(READERS[target], row))
+    section.rows.append(_row("all", total))
+    return section
+
+
+def _row(name: str, counts: list[float]) -> list[str]:
+    *whole, seconds, memory = counts
+    return [name, *(f"{n:.0f}" for n in whole), f"{seconds / 60:.1f}", f"{memory:.0f}"]
