@@ -424,7 +424,7 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (WORTH, put("heads", 1, "q", 0.001), "heads.1.q"),
     (WORTH, put("heads", 1, "specialises", True), "heads.1.specialises"),
     (PAIRS, put("of", f"{PFS}/predictions.nowhere.json"), "field of"),
-    (PAIRS, put("of", f"{PFS}/predictions.snr-curve.json"), "which has no metrics"),
+    (PAIRS, put("of", f"{PFS}/predictions.snr-curve.json"), "field of"),
     (PAIRS, put("rows", 0, "second", "nobody"), "rows.0"),
     (PAIRS, put("rows", 0, "second", "specvit-test"), "rows.0"),
     (PAIRS, second_pair, "rows."),

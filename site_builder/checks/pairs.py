@@ -13,6 +13,9 @@ Judged = dict[tuple[str, str, str, str], tuple[int, dict[str, Interval]]]  # by 
 
 def check_pairs(results: Results) -> None:
     """A pair is of known models, stands once, and is the difference of their metrics, inside its interval."""
+    known = {path for path, file in results.files.items() if isinstance(file, PairsFile)}
+    for path in sorted(known - {path for path, _ in results.pairs.values()}):
+        refuse(results, path, "of", "is what another file of pairs is of as well")
     for of, (path, file) in results.pairs.items():
         judged = _judged(results, of)
         if judged is None:
@@ -24,9 +27,6 @@ def check_pairs(results: Results) -> None:
                 refuse(results, path, f"rows.{i}", f"holds {row.first} and {row.second} once more")
             seen.add(whole)
             _same(results, path, f"rows.{i}", row, judged)
-    known = {path for path, file in results.files.items() if isinstance(file, PairsFile)}
-    for path in sorted(known - {path for path, _ in results.pairs.values()}):
-        refuse(results, path, "of", "is what another file of pairs is of as well")
 
 
 def _judged(results: Results, of: str) -> Judged | None:
