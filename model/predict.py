@@ -114,6 +114,9 @@ class Predictor:
         except ValueError:
             refused.note = f"covers nothing of {band}, which {name} needs; give a spectrum of that band"
             return refused
+        except OverflowError:
+            refused.note = "holds numbers too large or too small to compute with; check the units of flux and ivar"
+            return refused
         used = self.instrument.used
         refused.coverage = coverage = float((on.valid & used).sum() / used.sum())
         too_little = f"covers {coverage:.0%} of {band}, but {name} needs {MIN_COVERAGE:.0%}; give the whole band"

@@ -98,8 +98,21 @@ def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float
 
     Raises:
         ValueError: no pixel of the instrument has data.
+        OverflowError: numbers are too large or too small to compute with.
     """
-    f, i = resample(wave / (1 + z), flux, ivar, instrument.edges)
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):  # told below
+        on = _on_pixels(*resample(wave / (1 + z), flux, ivar, instrument.edges), instrument)
+    if not (np.isfinite([on.snr, on.slope[0]]).all() and on.flux.isfinite().all() and on.sigma.isfinite().all()):
+        raise OverflowError("numbers beyond what can be computed with")
+    return on
+
+
+def _on_pixels(f: np.ndarray, i: np.ndarray, instrument: Instrument) -> OnPixels:
+    """Resampled flux and inverse variance, (pixels,) each, normalised; not finite where numbers are too large.
+
+    Raises:
+        ValueError: no pixel of the instrument has data.
+    """
     valid = i > 0
     if not valid.any():
         raise ValueError("no pixel of the instrument has data")
@@ -113,7 +126,7 @@ def to_instrument(wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray, z: float
     sigma = np.zeros(len(f))
     sigma[valid] = i[valid] ** -0.5 * np.abs(scale[valid])
     good = valid & (sigma > 0)
-    snr = float(np.median(normalised.numpy()[good] / sigma[good]))
+    snr = float(np.median(normalised.numpy()[good] / sigma[good])) if good.any() else 0.0
     rise = slope(instrument.wave, f, np.where(instrument.used.numpy(), i, 0.0))
     return OnPixels(normalised, torch.from_numpy(sigma.astype(np.float32)), torch.from_numpy(valid), snr, rise)
 

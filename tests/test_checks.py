@@ -455,6 +455,8 @@ BROKEN: list[tuple[str, Callable[[dict[str, Any]], None], str]] = [
     (f"{PFS}/run.json", each("sets", origin="observed", survey="DESI"), "sets holds no synthetic set"),
     (f"{PFS}/run.json", put("models", 1, "name", "ridge"), "models holds one name twice"),
     (f"{PFS}/run.json", put("models", []), "models"),
+    (PAIRS, second_pair, "once more"),
+    (PAIRS, put("rows", 0, "second", "specvit-test"), "once more"),
     (f"{PFS}/run.json", another_vit, "is null, but there is attention"),
     (f"{LAMOST}/examples/obs-dwarf-c.json", no_pixel, "flux holds no data"),
     (f"{PFS}/run.json", put("vit", "pool", "mean"), "does not fit the patches"),
@@ -550,7 +552,17 @@ def of_another_set(kind: str) -> Callable[[Path], None]:
     return change
 
 
+def second_file_of_pairs(root: Path) -> None:
+    index = index_of(root)
+    entry = next(e for e in index["files"] if e["path"] == PAIRS)
+    other = f"{PAIRS.removesuffix('.json')}.more.json"
+    shutil.copy(root / PAIRS, root / other)
+    index["files"].append(entry | {"path": other})
+    (root / "index.json").write_text(json.dumps(index))
+
+
 FOLDERS: list[tuple[Callable[[Path], None], str]] = [
+    (second_file_of_pairs, "is what another file of pairs is of as well"),
     (no_longer_listed(f"{LAMOST}/run.json"), "but no runs/specvit-test-lamost/run.json"),
     (in_the_wrong_place, ".path is grid/interpolation.json"),
     (no_longer_listed(f"{PFS}/examples/dwarf-c.json"), "of which the run has no example"),
@@ -580,6 +592,7 @@ SOUND: list[tuple[str, Callable[[dict[str, Any]], None]]] = [
     (f"{PFS}/attention/dwarf-c.json", weight_of_nothing),
     (f"{PFS}/scaling.json", narrow("points", 0, "r2")),
     (TRANSFER, narrow("rows", 0, "mae")),
+    (PAIRS, narrow("rows", 0, "mae")),
 ]
 
 

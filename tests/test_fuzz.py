@@ -52,6 +52,12 @@ def test_the_long_run_counts_on_from_its_state(tmp_path: Path, monkeypatch: pyte
 # What fuzzing found
 
 
+@pytest.mark.parametrize(("target", "number"), [("spectra", 256), ("spectra", 445), ("text", 750), ("text", 1215)])
+def test_numbers_too_large_to_compute_with_are_told(target: str, number: int, tmp_path: Path) -> None:
+    """Fluxes of 1e308 overflowed, and what came of it stopped in the solver or was warned of."""
+    assert fuzz.run_case(target, 0, number, tmp_path)[1] == ""
+
+
 def damaged(path: Path, card: str, value: str) -> Path:
     """The file with the first card of that keyword changed."""
     raw = bytearray(path.read_bytes())

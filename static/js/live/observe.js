@@ -238,6 +238,8 @@ export function judge(spectrum, how, network) {
   const on = toInstrument({ ...spectrum, wave }, z, network);
   const said = { on, coverage: 0, misfit: null, refusal: null };
   if (!on) return { ...said, refusal: t("The spectrum covers nothing of {band}, which this network needs.", { band }) };
+  if (![on.snr, on.slope[0], ...on.flux, ...on.sigma].every(Number.isFinite))
+    return { ...said, refusal: t("The spectrum holds numbers too large or too small to compute with: check the units of flux and ivar.") };
   let [covered, used] = [0, 0];
   for (let i = 0; i < on.valid.length; i++) {
     used += limitsUsed(network, i);
