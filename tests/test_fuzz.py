@@ -75,6 +75,20 @@ def test_counts_beyond_the_standard_are_refused_before_lists_are_made(card: str,
             read(path)
 
 
+@pytest.mark.parametrize("card", ["NAXIS1", "PCOUNT", "GCOUNT"])
+def test_negative_counts_are_refused_before_they_lead_back(card: str, tmp_path: Path) -> None:
+    """A GCOUNT of -1 made astropy read the same headers again, without end."""
+    path = tmp_path / "a.fits"
+    survey_files_more.write_apstar(path)
+    raw = bytearray(path.read_bytes())
+    at = raw.rindex(f"{card:8}=".encode())
+    raw[at + 10 : at + 80] = b"-1".rjust(20).ljust(70)
+    path.write_bytes(raw)
+    for read in (formats.read_rows, formats.read_any):
+        with pytest.raises(BadInput, match=f"{card} is negative"):
+            read(path)
+
+
 @pytest.mark.parametrize("card", ["TTYPE1", "CRVAL1"])
 def test_keywords_of_another_type_are_one_sentence(card: str, tmp_path: Path) -> None:
     path = tmp_path / "a.fits"

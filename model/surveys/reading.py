@@ -25,6 +25,7 @@ DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, Attrib
 GZIP = b"\x1f\x8b"
 CARD = 80  # bytes of a line of a header
 COUNT, MOST = re.compile(rb"(NAXIS   |TFIELDS )= *(\d{1,70})"), 999  # FITS 4.0, sections 4.4.1.1 and 7.2.1
+NEGATIVE = re.compile(rb"(NAXIS[ \d]{3}|TFIELDS |PCOUNT  |GCOUNT  )= *-")  # astropy would go back in the file, for ever
 
 
 @contextmanager
@@ -86,6 +87,9 @@ def unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO,
         for found in COUNT.finditer(cards):
             if found.start() % CARD == 0 and int(found[2]) > MOST:
                 raise ValueError(f"{found[1].decode().strip()} is above {MOST}, the most that FITS allows")
+        for found in NEGATIVE.finditer(cards):
+            if found.start() % CARD == 0:
+                raise ValueError(f"{found[1].decode().strip()} is negative, which no count is")
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     return stream, size
