@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,14 +25,23 @@ from site_builder.jobs import Job, run
 MARKER = ".specvit-site"
 ROOT = Path(__file__).resolve().parent.parent
 STATIC = ROOT / "static"
-# Together they are one file of twelve kilobytes on the way, which a browser keeps: one request before the first paint.
+_COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/[ \t]*|//[^\n]*)\n", re.M | re.S)
+# Together they are one file of eleven kilobytes on the way, which a browser keeps: one request before the first paint.
 SHEETS = ("vendor/uplot/uPlot.min.css", "css/site.css", "css/interactive.css", "css/live.css")
+
+
+def lean(path: str, content: bytes) -> bytes:
+    """A script or style sheet of ours without comments that have lines of their own: a fifth of it on the way."""
+    if path.startswith("vendor/") or not path.endswith((".js", ".css")):
+        return content
+    text = _COMMENT.sub("", content.decode())
+    return re.sub(r"^[ \t]+", "", text, flags=re.M).encode() if path.endswith(".css") else text.encode()
 
 
 def load_assets(static: Path = STATIC) -> dict[str, bytes]:
     """Every static file by its path below ``static/``; one style sheet holds the tokens and all of ``SHEETS``."""
     assets = {
-        path.relative_to(static).as_posix(): path.read_bytes()
+        (name := path.relative_to(static).as_posix()): lean(name, path.read_bytes())
         for path in sorted(static.rglob("*"))
         if path.is_file() and not path.name.startswith(".")
     }

@@ -165,7 +165,9 @@ def test_without_scripts_every_figure_is_drawn_or_a_table(name: str, browser: An
     assert page.locator("main .controls:visible, main [data-share]:visible").count() == 0
     figures = page.locator("main figure:visible").all()
     for figure in figures:
-        drawn = figure.locator("svg[role=img]:visible, table:visible, .plate-rows li:visible")
+        drawn = figure.locator(
+            "svg[role=img]:visible, table:visible, img:not([alt='']):visible, .plate-rows li:visible"
+        )
         assert drawn.count() >= 1, figure.get_attribute("id")
         title = drawn.first.locator("title")
         if name.startswith("zh/") and title.count():
