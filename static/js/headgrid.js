@@ -12,6 +12,8 @@ export class HeadGrid {
    */
   constructor(host, onPick) {
     this.host = host;
+    host.setAttribute("role", "radiogroup");
+    host.setAttribute("aria-labelledby", "att-grid-name");
     this.onPick = onPick;
     host.addEventListener("keydown", (event) => this.#key(event));
     new ResizeObserver(() => this.#paint()).observe(host);
