@@ -6,6 +6,7 @@ from typing import Any
 from site_builder.cards import cards
 from site_builder.citation import cite, read_changes, read_corrections
 from site_builder.contract.schema import IndexEntry, Provenance
+from site_builder.figures.label_counts import draw_labels
 from site_builder.i18n import N_, _, said
 from site_builder.pages.base import Page
 from site_builder.publish import Site
@@ -147,6 +148,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
         "size": _size,
         "below": PUBLISHED_BELOW,
         "records": _records(results),
+        "labels": [(run, draw_labels(site, run)) for run in results.runs.values()],
         "main": results.index.main_run,
         "citation": citation,
         "changes": read_changes(),
