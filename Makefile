@@ -52,10 +52,12 @@ outlines: $(VENV)/.test ## write the outlines of all pages again after a change 
 looks: $(VENV)/.test $(VENV)/.chromium ## take the pictures of all pages again that tests compare with (tests/looks)
 	SPECVIT_LOOKS=write $(BIN)/python -m pytest tests/test_looks.py -q -k picture
 
-lint: $(VENV)/.test ## ruff and mypy
+lint: $(VENV)/.lint ## ruff, mypy, credentials in files, known vulnerabilities of packages
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python tests/secrets_scan.py
+	$(BIN)/python tests/advisories.py
 
 readme: $(VENV)/.site ## write the tables of README.md and of the cards again from results/
 	$(BIN)/python docs/readme_tables.py --write
@@ -110,6 +112,11 @@ $(VENV)/.test: pyproject.toml constraints.txt | $(VENV)/.python
 	@$(if $(TORCH_INDEX),$(PIP) install -qq --no-deps --index-url $(TORCH_INDEX) $(TORCH))
 	@$(PIP) install -qq -c constraints.txt -e '.[model,test]'
 	@touch $@ $(VENV)/.site
+
+$(VENV)/.lint: $(VENV)/.test
+	@echo "Installing what looks for credentials and for known vulnerabilities (detect-secrets, pip-audit)."
+	@$(PIP) install -qq -c constraints.txt -e '.[lint]'
+	@touch $@
 
 $(VENV)/.bench: $(VENV)/.test
 	@echo "Installing what SpecViT's speed is compared with (transformers)."

@@ -23,6 +23,7 @@ C_KMS = 299_792.458
 # what a damaged file makes astropy, numpy and zlib raise
 DAMAGE = (OSError, EOFError, ValueError, TypeError, KeyError, IndexError, AttributeError, zlib.error)
 GZIP = b"\x1f\x8b"
+FREE, RATIO, LARGEST = 64 << 20, 100, 4 << 30  # bytes unpacked that are always, times the size, and ever taken
 CARD = 80  # bytes of a line of a header
 COUNT, MOST = re.compile(rb"(NAXIS   |TFIELDS )= *(\d{1,70})"), 999  # FITS 4.0, sections 4.4.1.1 and 7.2.1
 NEGATIVE = re.compile(rb"(NAXIS[ \d]{3}|TFIELDS |PCOUNT  |GCOUNT  )= *-")  # astropy would go back in the file, for ever
@@ -53,7 +54,7 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
     with path.open("rb") as handle, quiet():
         try:
             stream, size = unpacked(handle)
-            hdus = fits.open(stream, memmap=False, lazy_load_hdus=False)
+            hdus = fits.open(stream, memmap=False, lazy_load_hdus=False, disable_image_compression=True)
             ends = [_end(hdu) for hdu in hdus]
         except Exception as error:  # astropy raises many kinds on files that are damaged
             raise BadInput(f"{path} cannot be read as FITS ({reason(error)}); fetch the file again.") from None
@@ -82,7 +83,7 @@ def unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO,
     """
     packed = handle.read(len(GZIP)) == GZIP
     handle.seek(0)
-    stream = io.BytesIO(gzip.decompress(handle.read())) if packed else handle
+    stream = _unpack(handle) if packed else handle
     for cards in iter(lambda: stream.read(CARD << 12), b""):
         for found in COUNT.finditer(cards):
             if found.start() % CARD == 0 and int(found[2]) > MOST:
@@ -93,6 +94,23 @@ def unpacked(handle: io.BufferedReader) -> tuple[io.BufferedReader | io.BytesIO,
     size = stream.seek(0, io.SEEK_END)
     stream.seek(0)
     return stream, size
+
+
+def _unpack(handle: io.BufferedReader) -> io.BytesIO:
+    """What a compressed file holds; one that holds far more than spectra do is refused before memory is taken.
+
+    Raises:
+        ValueError: a decompression bomb.
+    """
+    most = min(LARGEST, max(FREE, RATIO * handle.seek(0, io.SEEK_END)))
+    handle.seek(0)
+    out = io.BytesIO()
+    with gzip.GzipFile(fileobj=handle) as packed:
+        while part := packed.read(1 << 20):
+            if out.tell() + len(part) > most:
+                raise ValueError(f"it unpacks to more than {most >> 20} MiB, which no spectrum of its size does")
+            out.write(part)
+    return out
 
 
 def printable(text: str, most: int) -> str:

@@ -1,6 +1,8 @@
 """A reader's own spectra: FITS binary tables (one or many spectra), CSV and ECSV (one)."""
 
+import re
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ from astropy import units
 from astropy.io import fits
 from astropy.table import Table
 
-from model.surveys.reading import listed, printable, quiet, reason, says_air, unpacked
+from model.surveys.reading import listed, open_fits, printable, quiet, reason, says_air
 from site_builder.contract import BadInput
 
 WAVE = ("wave", "wavelength", "lambda", "lam", "loglam")
@@ -135,6 +137,10 @@ def _ivar(path: Path, names: list[str], column: Any) -> np.ndarray:
 
 
 def _text_columns(path: Path, unit: str | None) -> _Columns:
+    with path.open("rb") as handle:
+        head = b"".join(takewhile(lambda line: line.startswith(b"#"), iter(lambda: handle.readline(1 << 16), b"")))
+    if re.search(rb"subtype:[^\n]*\[", head):  # astropy takes memory for the shape that such a header claims
+        raise BadInput(f"{path}: a column holds arrays; give one number in each row and column.")
     table = Table.read(path, format=TEXT[path.suffix.lower()])
     names = list(table.colnames)
     flux, wave = _find(names, FLUX), _find(names, WAVE)
@@ -152,7 +158,7 @@ def _text_columns(path: Path, unit: str | None) -> _Columns:
 
 
 def _fits_columns(path: Path, unit: str | None) -> _Columns:
-    with path.open("rb") as handle, fits.open(unpacked(handle)[0], memmap=False) as hdus:
+    with open_fits(path) as hdus:
         tables = [h for h in hdus if isinstance(h, fits.BinTableHDU)]
         spectra = next((h for h in tables if _find(h.columns.names, FLUX)), None)
         if spectra is None:

@@ -32,6 +32,7 @@ from site_builder.checks.metrics import check_attention, check_bins, check_metri
 from site_builder.checks.pairs import check_pairs
 from site_builder.checks.ranges import check_priors, check_snr, check_survey_names, check_units, check_waves
 from site_builder.checks.studies import check_ablations, check_history, check_pit, check_scaling, check_stress
+from site_builder.checks.texts import check_texts
 from site_builder.checks.transfer import (
     check_spectra,
     check_transfer_metrics,
@@ -44,6 +45,7 @@ from site_builder.results import Results
 
 CHECKS: tuple[Callable[[Results], None], ...] = (
     check_paths,
+    check_texts,
     check_main_run,
     check_names,
     check_runs,
@@ -82,6 +84,7 @@ CHECKS: tuple[Callable[[Results], None], ...] = (
 )
 
 OF_STARS = (
+    check_texts,
     check_names,
     check_surveys,
     check_survey_names,
@@ -99,6 +102,7 @@ OF_STARS = (
 LOOKS_AT: dict[str, tuple[str, ...]] = {
     "check_paths": ("index",),
     "check_main_run": ("index", "run"),
+    "check_texts": tuple(FILE_KINDS),
     "check_names": tuple(FILE_KINDS),
     "check_runs": ("run", "instrument"),
     "check_instruments": ("instrument",),
@@ -164,7 +168,7 @@ def told(files: Iterable[IndexEntry]) -> list[str]:
     for check in CHECKS:
         sentence = str(check.__doc__).strip().splitlines()[0]
         looked = ", ".join(f"{kinds[kind]} {kind}" for kind in LOOKS_AT[check.__name__] if kinds[kind])
-        if check.__name__ == "check_names":
+        if check.__name__ in ("check_names", "check_texts"):
             looked = f"all {sum(kinds.values())} files"
         lines.append(f"{check.__name__.removeprefix('check_')}: {sentence} ({looked or 'nothing of that kind here'})")
     return lines

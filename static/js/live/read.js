@@ -12,6 +12,8 @@ import { parseText } from "./text.js";
 import { t } from "../i18n.js";
 
 export const MAX_BYTES = 256e6; // of a file, unpacked
+const FREE_BYTES = 64e6; // unpacked, whatever the size was; beyond it at most MAX_RATIO times that: see model/surveys/reading.py
+const MAX_RATIO = 100;
 
 const WAVE = ["wave", "wavelength", "lambda", "lam", "loglam"];
 const FLUX = ["flux"];
@@ -61,7 +63,7 @@ async function unpack(bytes) {
       const { done, value } = await reader.read();
       if (done) break;
       size += value.length;
-      if (size > MAX_BYTES) throw new Refusal(tooLarge("unpacked"));
+      if (size > MAX_BYTES || size > Math.max(FREE_BYTES, MAX_RATIO * bytes.length)) throw new Refusal(tooLarge("unpacked"));
       parts.push(value);
     }
   } catch (error) {
