@@ -19,7 +19,7 @@ HEAD = """# What does not break
 Counts of long runs, each written by `.venv/bin/python benchmarks/reliability.py --write NAME` (the name is that of its
 program in `benchmarks/`); the tests have shorter ones of each.
 """
-MEASURES = ("kills", "fuzzing", "mutants", "line_coverage")
+MEASURES = ("kills", "hostile_inputs", "fuzzing", "mutants", "line_coverage")
 
 
 def put(text: str, section: str) -> str:

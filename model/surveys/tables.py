@@ -2,7 +2,6 @@
 
 import re
 from dataclasses import dataclass
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -138,7 +137,9 @@ def _ivar(path: Path, names: list[str], column: Any) -> np.ndarray:
 
 def _text_columns(path: Path, unit: str | None) -> _Columns:
     with path.open("rb") as handle:
-        head = b"".join(takewhile(lambda line: line.startswith(b"#"), iter(lambda: handle.readline(1 << 16), b"")))
+        head = b""
+        while (line := handle.readline(1 << 16)).startswith(b"#"):
+            head += line
     if re.search(rb"subtype:[^\n]*\[", head):  # astropy takes memory for the shape that such a header claims
         raise BadInput(f"{path}: a column holds arrays; give one number in each row and column.")
     table = Table.read(path, format=TEXT[path.suffix.lower()])
