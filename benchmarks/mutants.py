@@ -20,9 +20,9 @@ def at_equality(fault: str) -> bool:
 def measure() -> Section:
     section = Section(
         "Faults in the consistency checks",
-        "Each comparison, connective, number and refusal of `site_builder/checks/` is changed once, by itself "
-        "(`python -m tests.mutate --state mutants.json`). A fault is noticed if the made-up results, or those that are "
-        "just allowed, are refused, or if broken results are not, or with other words.",
+        "Each comparison, connective, number and refusal of these modules of `site_builder/checks/` is changed once, "
+        "by itself (`python -m tests.mutate --state mutants.json`). A fault is noticed if the made-up results, or those "
+        "that are just allowed, are refused, or if broken results are not, or with other words.",
         [
             "module",
             "broken results",
@@ -41,10 +41,13 @@ def measure() -> Section:
         total = [a + b for a, b in zip(total, row, strict=True)]
         section.rows.append(_row(f"`{module}.py`", row))
     section.rows.append(_row("all", total))
+    without = sum(
+        ": without " in fault for found in json.loads(STATE.read_text()).values() for fault in found["survivors"]
+    )
     section.note = (
-        "No refusal can be left out, and no comparison turned round, without being noticed, but where the table says "
-        "so. What differs for equal numbers only compares rounded or measured numbers with a tolerance, which meet it "
-        "exactly in no results; of the others, most make a tolerance wider by less than what the tests are off by."
+        f"Refusals that can be left out unnoticed: {without}. What differs for equal numbers only compares rounded or "
+        "measured numbers with a tolerance or an edge, which meet it exactly in none of these results. The others make "
+        "a tolerance wider, or change conditions that another part of the same line or a later check also holds."
     )
     return section
 
