@@ -21,8 +21,8 @@ def measure() -> Section:
     section = Section(
         "Faults in the consistency checks",
         "Each comparison, connective, number and refusal of these modules of `site_builder/checks/` is changed once, "
-        "by itself (`python -m tests.mutate --state mutants.json`). A fault is noticed if the made-up results, or those "
-        "that are just allowed, are refused, or if broken results are not, or with other words.",
+        "by itself (`python -m tests.mutate --state mutants.json`). A fault is noticed if the made-up results, or "
+        "those that are just allowed, are refused, or if broken results are not, or with other words.",
         [
             "module",
             "broken results",
