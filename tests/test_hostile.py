@@ -165,3 +165,13 @@ def test_the_browser_refuses_the_same_files(files: list[Path], browser: Any) -> 
             assert said[0] == "Refusal", (path.name, said)
             assert "\n" not in said[1]
         page.close()
+
+
+def test_dollars_in_a_title_are_no_mathematics() -> None:
+    site = Site()
+
+    def draw(figure: Any, narrow: bool) -> None:
+        figure.subplots().set_title(r"$\frac{$ costs $1 or $\nothing$")
+
+    drawn = str(svg.draw_figure(site, "dollars", "Dollars", draw).wide)
+    assert r"$\frac{$ costs $1 or $\nothing$" in drawn

@@ -6,7 +6,7 @@ import numpy as np
 
 from site_builder.attention_view import AttentionView
 from site_builder.design import paint
-from site_builder.figures.svg import FigureSvg, draw_figure
+from site_builder.figures.svg import FigureSvg, draw_figure, plain_log
 from site_builder.i18n import _, said
 from site_builder.publish import Site
 
@@ -43,7 +43,7 @@ def draw_heads(site: Site, view: AttentionView) -> FigureSvg:
         axes.tick_params(length=0)
         axes.grid(False)
         axes.spines[:].set_visible(False)
-        bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=26, label=_("attention weight"))
+        bar = figure.colorbar(image, ax=axes, shrink=0.8, aspect=26, label=_("attention weight"), format=plain_log)
         bar.outline.set_edgecolor(paint("rule-strong"))
 
     title = _("Attention maps of every layer and head for {star}", star=said(view.star.file.title))

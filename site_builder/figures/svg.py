@@ -68,6 +68,7 @@ def _style() -> dict[str, Any]:
     ink, soft = paint("ink-2"), paint("rule-strong")
     return {
         "svg.fonttype": "none",
+        "text.parse_math": False,  # titles of the results are words, whatever is in them
         "svg.hashsalt": "specvit",
         "font.size": 13,
         "axes.titlesize": 13,
