@@ -67,7 +67,8 @@ def _slices(rows: list[MetricRow], table: PredictionsFile) -> Iterator[tuple[str
             low, high = CLASSES[label]
             yield kind, label, (table.logg >= low) & (table.logg < high)
         elif kind in BRIGHTNESS and lo is not None and hi is not None:
-            values, last = np.asarray(getattr(table, kind)), max(h for k, _, _, h in known if k == kind and h is not None)
+            values = np.asarray(getattr(table, kind))
+            last = max(h for k, _, _, h in known if k == kind and h is not None)
             yield kind, label, (values >= lo) & ((values < hi) | ((hi == last) & (values == hi)))
 
 
