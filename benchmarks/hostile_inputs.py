@@ -37,11 +37,11 @@ def _pages(results: Results) -> dict[str, dict[str, int]]:
     return out
 
 
-def _refused(results: Results, path: str, place: tuple[str | int, ...], text: str) -> bool:
+def _refused(results: Results, path: str, place: tuple[str | int, ...], text: str, only: tuple = checks.CHECKS) -> bool:
     kind = str(type(results.files[path]).model_fields["kind"].default)
     try:
         changed = hostile.with_text(results, path, place, text)
-        for check in (c for c in checks.CHECKS if kind in checks.LOOKS_AT[c.__name__]):
+        for check in (c for c in only if kind in checks.LOOKS_AT[c.__name__]):
             check(changed)
     except (ValidationError, BadInput, KeyError, StopIteration, AssertionError):  # a name that something else must bear
         return True
@@ -61,7 +61,7 @@ def measure() -> Section:
         results = Results.load(make_results(Path(folder) / "results", n_stars=60, n_pixels=64))
         fields = hostile.text_fields(results)
         free = [f for f in fields if not _refused(results, *f, PLAIN)]
-        odd = sum(not _refused(results, *f, text) for f in free for text in hostile.REFUSED)
+        odd = sum(not _refused(results, *f, text, (checks.check_texts,)) for f in free for text in hostile.REFUSED)
         tried = len(free) * len(hostile.REFUSED)
         section.rows.append(["texts that must not pass", str(len(free)), str(tried), str(tried - odd), "0", str(odd)])
         plain = results
