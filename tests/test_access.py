@@ -279,8 +279,8 @@ def test_a_link_restores_the_view_in_both_languages(
         assert all(part in page.evaluate("location.hash") for part in kept), page.url
         assert page.locator("#link-note:not([hidden])").count() == 0
     if "curve-stage" in ready:
-        shown = page.evaluate("document.querySelector('#curve-stage .js-plotly-plot').layout.xaxis.range")
-        assert [float(v) for v in shown] == [20.5, 22]
+        shown = "document.querySelector('#curve-stage .js-plotly-plot').layout.xaxis.range.map(Number).join()"
+        page.wait_for_function(f"() => {shown} === '20.5,22'", timeout=20_000)
     if "from=" in link:
         other = page.locator("[data-language]")
         other.focus()

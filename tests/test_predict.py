@@ -132,9 +132,9 @@ def write(path: Path, wave: np.ndarray, flux: np.ndarray, ivar: np.ndarray) -> P
 
 
 BAD = {
-    "text": "is no spectrum file",
-    "empty": "is no spectrum file",
-    "truncated": "is no spectrum file .*truncated",
+    "text": "cannot be read as FITS .*; give a FITS table, CSV or ECSV file",
+    "empty": "cannot be read as FITS .*; give a FITS table, CSV or ECSV file",
+    "truncated": "cannot be read as FITS .*truncated",
     "image": "no binary table has a field flux",
     "no-ivar": "field ivar is missing",
     "half": r"covers \d\d% of 7099-8853 A, but lamost needs 90%",

@@ -43,8 +43,12 @@ def quiet() -> Iterator[None]:
 
 
 @contextmanager
-def open_fits(path: Path) -> Iterator[fits.HDUList]:
+def open_fits(path: Path, mend: str = "fetch the file again") -> Iterator[fits.HDUList]:
     """A FITS file (gzipped or not), with the headers of all its HDUs read and its length checked.
+
+    Args:
+        path: the file.
+        mend: what its reader should do if it is no such file.
 
     Raises:
         BadInput: the file is missing, no FITS file, or shorter than its headers say.
@@ -57,7 +61,7 @@ def open_fits(path: Path) -> Iterator[fits.HDUList]:
             hdus = fits.open(stream, memmap=False, lazy_load_hdus=False, disable_image_compression=True)
             ends = [_end(hdu) for hdu in hdus]
         except Exception as error:  # astropy raises many kinds on files that are damaged
-            raise BadInput(f"{path} cannot be read as FITS ({reason(error)}); fetch the file again.") from None
+            raise BadInput(f"{path} cannot be read as FITS ({reason(error)}); {mend}.") from None
         with hdus:
             if ends and max(ends) > size:
                 raise BadInput(f"{path} is truncated: its headers announce more data than it has; fetch it again.")

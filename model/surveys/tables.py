@@ -159,7 +159,7 @@ def _text_columns(path: Path, unit: str | None) -> _Columns:
 
 
 def _fits_columns(path: Path, unit: str | None) -> _Columns:
-    with open_fits(path) as hdus:
+    with open_fits(path, "give a FITS table, CSV or ECSV file") as hdus:
         tables = [h for h in hdus if isinstance(h, fits.BinTableHDU)]
         spectra = next((h for h in tables if _find(h.columns.names, FLUX)), None)
         if spectra is None:
