@@ -136,8 +136,14 @@ class Components:
     @classmethod
     def of(cls, x: Tensor) -> "Components":
         """Of x (N, P)."""
-        _, s, v = torch.linalg.svd(x, full_matrices=False)
-        return cls(v.T, s.square().flip(0).cumsum(0).flip(0) / len(x))
+        # by the Gram matrix of spectra, several times as fast as a decomposition of x; in double precision, so that
+        # directions down to a millionth of the first are as exact as x is
+        wide = x.double()
+        squares, rows = (found.flip(-1) for found in torch.linalg.eigh(wide @ wide.T))
+        kept = squares > 1e-12 * squares[0]
+        squares = squares[kept]
+        directions = wide.T @ rows[:, kept] / squares.sqrt()
+        return cls(directions.to(x.dtype), (squares.flip(0).cumsum(0).flip(0) / len(x)).to(x.dtype))
 
     def leaving(self, tolerance: float) -> Tensor:
         """(P, K) leading directions, as many as leave out no more than the tolerance."""
