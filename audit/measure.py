@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.budgets import Measured
+from tests.site_fixture import scroll_through
 
 HERE = Path(__file__).resolve().parent
 AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
@@ -130,7 +131,8 @@ def read_through(browser: Any, address: str, measured: Measured) -> None:
     page.goto(f"{address}{measured.page}.html")
     page.mouse.move(40, 300)
     page.mouse.move(41, 301)
-    scroll(page)
+    scroll_through(page)
+    page.wait_for_timeout(200)
     measured.values["used"] = sum(sizes)
     page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
     page.add_script_tag(path=str(AXE))
@@ -138,7 +140,8 @@ def read_through(browser: Any, address: str, measured: Measured) -> None:
     for tab in page.locator("[role=tab]:visible").all() or [None]:
         if tab is not None:
             tab.evaluate("(one) => one.click()")
-            scroll(page)
+            scroll_through(page)
+            page.wait_for_timeout(200)
         found |= set(page.evaluate(RUN_AXE))
     measured.axe = sorted(found)
     context.close()
@@ -148,21 +151,6 @@ RUN_AXE = """async () => {
   const { violations } = await axe.run(document, { resultTypes: ['violations'] });
   return violations.flatMap((v) => v.nodes.map((n) => `${v.id} at ${n.target.join(' ')}`));
 }"""
-
-
-def scroll(page: Any) -> None:
-    """Down to the end and back, so that all that waits for a reader is there."""
-    page.evaluate(
-        """async () => {
-            for (let y = 0; y < document.body.scrollHeight; y += 600) {
-                window.scrollTo(0, y);
-                await new Promise((done) => setTimeout(done, 30));
-            }
-            window.scrollTo(0, 0);
-        }"""
-    )
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(200)
 
 
 def note(text: str) -> None:

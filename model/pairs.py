@@ -25,7 +25,7 @@ from site_builder.contract.schema import (
     PredictionsFile,
     RunFile,
 )
-from site_builder.contract.transfer import TransferAnswer, TransferFile
+from site_builder.contract.transfer import TransferFile
 
 SHOWN = ("r2", "mae", "nmad")
 COLUMNS = [NAMES.index(name) for name in SHOWN]
@@ -87,18 +87,13 @@ def of_predictions(run: RunFile, rows: list[MetricRow], table: PredictionsFile, 
     return out
 
 
-def key(answer: TransferAnswer) -> str:
-    """What a model of an experiment is called in its pairs."""
-    return f"{answer.model}/{answer.strategy}/{'augmented' if answer.augmented else 'plain'}"
-
-
 def of_experiment(file: TransferFile, resamples: int) -> list[PairRow]:
     """Every model and strategy of a transfer experiment against every other, on all stars of each set."""
     out = []
     for stars in file.stars:
         most = {(a.model, a.strategy): max(b.n_real for b in stars.answers if b.model == a.model and
                                            b.strategy == a.strategy) for a in stars.answers}  # fmt: skip
-        answers = {key(a): np.array(a.predicted) for a in stars.answers if a.n_real == most[a.model, a.strategy]}
+        answers = {a.pair_key: np.array(a.predicted) for a in stars.answers if a.n_real == most[a.model, a.strategy]}
         pairs = list(combinations(answers, 2))
         found = differences(np.array(stars.logg), answers, pairs, resamples) if pairs else []
         out += [

@@ -58,10 +58,9 @@ class Tried:
         stars = e.stars(a.set)
         if stars is None or (a.set, a.slice, a.label) != (b.set, b.slice, b.label):
             return None
-        answered = {key(answer): pair_key(answer) for answer in stars.answers}
-        if key(a) not in answered or key(b) not in answered:
+        if not {key(a), key(b)} <= {key(answer) for answer in stars.answers}:
             return None
-        return e.results.pair(e.path, a.set, a.slice, a.label, answered[key(a)], answered[key(b)])
+        return e.results.pair(e.path, a.set, a.slice, a.label, a.pair_key, b.pair_key)
 
     def quantity(self, name: str) -> Quantity:
         """n, n_real, repeats, coverage68 or coverage95."""
@@ -188,11 +187,6 @@ Key = tuple[str, str, bool, int]
 def key(of: TransferRow | TransferAnswer) -> Key:
     """Model, strategy, augmented, number of real stars."""
     return of.model, of.strategy, of.augmented, of.n_real
-
-
-def pair_key(of: TransferRow | TransferAnswer) -> str:
-    """What the pairs call it."""
-    return f"{of.model}/{of.strategy}/{'augmented' if of.augmented else 'plain'}"
 
 
 def experiments(results: Results) -> list[Experiment]:

@@ -35,11 +35,10 @@ def _of_metrics(file: MetricsFile) -> list[PairRow]:
 def _of_experiment(file: TransferFile) -> list[PairRow]:
     out = []
     for stars in file.stars:
-        keys = [(a.model, a.strategy, a.augmented, a.n_real) for a in stars.answers]
+        names = {(a.model, a.strategy, a.augmented, a.n_real): a.pair_key for a in stars.answers}
         rows = {(r.model, r.strategy, r.augmented, r.n_real): r for r in file.rows if r.set == stars.set and
                 r.slice == "all"}  # fmt: skip
-        names = {k: f"{k[0]}/{k[1]}/{'augmented' if k[2] else 'plain'}" for k in keys}
-        found = combinations([k for k in keys if k in rows], 2)
+        found = combinations([k for k in names if k in rows], 2)
         out += [_row(rows[a], rows[b], (names[a], names[b]), stars.set, 0.05) for a, b in found]
     return out
 

@@ -4,7 +4,6 @@ from site_builder.checks.base import TOLERANCE, hold, refuse
 from site_builder.contract.pairs import PairRow, PairsFile
 from site_builder.contract.schema import Interval
 from site_builder.results import Results
-from site_builder.transfers import pair_key
 
 FEW = 30  # of fewer stars the bootstrap may miss the value itself
 METRICS = ("r2", "mae", "nmad")
@@ -33,9 +32,9 @@ def _judged(results: Results, of: str) -> Judged | None:
     """Stars and metrics of every model in the file that pairs are of; None if there is no such file."""
     for experiment in results.transfers.values():
         if of == f"transfer/{experiment.name}.json":
-            answered = {(s.set, pair_key(a), a.n_real) for s in experiment.stars for a in s.answers}
-            rows = [r for r in experiment.rows if (r.set, pair_key(r), r.n_real) in answered]
-            return {(r.set, r.slice, r.label, pair_key(r)): (r.n, _metrics(r)) for r in rows}
+            answered = {(s.set, a.pair_key, a.n_real) for s in experiment.stars for a in s.answers}
+            rows = [r for r in experiment.rows if (r.set, r.pair_key, r.n_real) in answered]
+            return {(r.set, r.slice, r.label, r.pair_key): (r.n, _metrics(r)) for r in rows}
     for run in results.runs.values():
         for name, file in run.metrics.items():
             if of == run.file(f"predictions.{name}.json"):

@@ -50,6 +50,11 @@ class TransferKey(Strict):
     augmented: bool = Field(description="training spectra were varied as real ones vary")
     n_real: int = Field(ge=0, description="real stars trained on (in each fold); 0 for synthetic")
 
+    @property
+    def pair_key(self) -> str:
+        """What pairs call it: model/strategy/augmented or plain."""
+        return f"{self.model}/{self.strategy}/{'augmented' if self.augmented else 'plain'}"
+
 
 class TransferRow(TransferKey):
     """Metrics of one such model on one part of a set."""
