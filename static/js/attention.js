@@ -23,7 +23,7 @@ import {
 import { framePatch, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
 import { eachFrame, stageHost } from "./stage.js";
-import { hasNoise, loadStar, seenFlux } from "./starview.js";
+import { hasNoise, linkFields, loadStar, seenFlux } from "./starview.js";
 import { Strips } from "./strips.js";
 import { Tour } from "./tour.js";
 
@@ -267,16 +267,11 @@ function remember() {
 }
 
 const FIELDS = {
-  star: permalink.may.be(page.stars.map((star) => star.key)),
-  by: permalink.may.match(/^[a-z]+(-[a-z0-9]+)*$/),
+  ...linkFields(page),
   layer: permalink.may.match(/^\d{1,3}$/),
   head: permalink.may.match(/^[1-9]\d{0,2}\.[1-9]\d{0,2}$/),
   scale: permalink.may.be(["linear", "log"]),
   own: permalink.may.flag,
-  lines: permalink.may.flag,
-  seen: permalink.may.flag,
-  tour: permalink.may.number(1),
-  ...permalink.WINDOW,
 };
 
 /** Show what a link says. */

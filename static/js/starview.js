@@ -3,6 +3,7 @@
 import { loadJson, wavelengths } from "./data.js";
 import { addNoise, normals, sigmaFlux } from "./noise.js";
 import { cut } from "./patches.js";
+import { may, WINDOW } from "./permalink.js";
 
 /**
  * @typedef {object} StarView
@@ -45,6 +46,16 @@ export async function loadStar(page, key) {
     byLayer: pooled.map((heads) => mean(heads, count)),
   };
 }
+
+/** What both pages keep in their links, and what it may hold (see `may` in permalink.js). */
+export const linkFields = (page) => ({
+  star: may.be(page.stars.map((star) => star.key)),
+  by: may.match(/^[a-z]+(-[a-z0-9]+)*$/),
+  lines: may.flag,
+  seen: may.flag,
+  tour: may.number(1),
+  ...WINDOW,
+});
 
 /** Mean of lists of equal length, entry by entry. */
 export function mean(lists, n) {

@@ -20,7 +20,7 @@ import {
 import { drawTintBar, framePatch, linesIn, name, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
 import { eachFrame, stageHost } from "./stage.js";
-import { hasNoise, loadStar, seenFlux } from "./starview.js";
+import { hasNoise, linkFields, loadStar, seenFlux } from "./starview.js";
 import { Tour } from "./tour.js";
 
 const page = embedded("tok-data");
@@ -298,13 +298,8 @@ function remember() {
 }
 
 const FIELDS = {
-  star: permalink.may.be(page.stars.map((star) => star.key)),
-  by: permalink.may.match(/^[a-z]+(-[a-z0-9]+)*$/),
+  ...linkFields(page),
   patch: permalink.may.number(1),
-  lines: permalink.may.flag,
-  seen: permalink.may.flag,
-  tour: permalink.may.number(1),
-  ...permalink.WINDOW,
 };
 
 /** Show what a link says. */
