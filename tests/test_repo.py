@@ -62,6 +62,17 @@ def test_no_observed_survey_file_is_tracked():
 # Versions
 
 
+def test_every_result_was_made_by_a_commit_of_this_history():
+    """A number leads a reader to a commit; one that was rewritten since leads nowhere."""
+    git = ["git", "-C", str(ROOT)]
+    history = set(subprocess.run([*git, "rev-list", "HEAD"], check=True, capture_output=True, text=True).stdout.split())
+    files = sorted((ROOT / "results").rglob("*.json"))
+    stamps = {p: json.loads(p.read_text())["provenance"]["commit"] for p in files if p.name != "index.json"}
+    if not history & set(stamps.values()):
+        pytest.skip("this clone has no history of the project (git clone without --depth has it)")
+    assert {str(path.relative_to(ROOT)): one for path, one in stamps.items() if one not in history} == {}
+
+
 def test_version_is_the_same_everywhere():
     version = PYPROJECT["project"]["version"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
