@@ -169,6 +169,15 @@ def test_plots_are_drawn_in_both_themes(browser: Any, address: str) -> None:
     page.close()
 
 
+def test_one_sign_of_a_reader_draws_the_plots_in_sight(browser: Any, address: str) -> None:
+    """The sign that brings the scripts is the only one that may come."""
+    page = browser.new_page(viewport={"width": 1280, "height": 4000})
+    page.goto(address + "results.html")
+    page.keyboard.press("Shift")
+    page.locator(".js-plotly-plot .main-svg").first.wait_for(state="visible")
+    page.close()
+
+
 def test_limits_are_chosen_by_keyboard_and_by_link(browser: Any, address: str) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900})
     bad = watch(page, address)

@@ -1,8 +1,8 @@
-// Draws the Plotly figures of a page over their static drawings, once the reader does anything.
+// Draws the Plotly figures of a page over their static drawings, once they come near the screen.
 //
-// <div class="stage" data-plot="data/figures/x.plotly.json"> holds the static drawing. Plotly (vendored)
-// is only fetched at the first sign of a reader (pointer, key, touch, scroll), so the page is light
-// and complete before it, and without it.
+// <div class="stage" data-plot="data/figures/x.plotly.json"> holds the static drawing. This script comes with the first
+// sign of a reader (later.js) and fetches Plotly (vendored) for the first figure in sight, so the page is light and
+// complete before it, and without it.
 import { onTheme, readJson, token } from "./common.js";
 import { PlotKeys } from "./plotkeys.js";
 
@@ -127,16 +127,10 @@ async function upgrade(stage) {
   }
 }
 
-function start() {
-  for (const name of signs) removeEventListener(name, start);
-  const watcher = new IntersectionObserver((entries) => {
-    for (const entry of entries) if (entry.isIntersecting) upgrade(entry.target);
-  }, { rootMargin: "200px" });
-  stages.forEach((stage) => watcher.observe(stage));
-}
-
-const signs = ["pointermove", "pointerdown", "keydown", "touchstart", "scroll"];
-for (const name of signs) addEventListener(name, start, { passive: true });
+const watcher = new IntersectionObserver((entries) => {
+  for (const entry of entries) if (entry.isIntersecting) upgrade(entry.target);
+}, { rootMargin: "200px" });
+stages.forEach((stage) => watcher.observe(stage));
 document.addEventListener("specvit:shown", (event) => event.target.querySelectorAll("[data-plot]").forEach(draw));
 document.addEventListener("specvit:parts", (event) => draw(event.target));
 let first = true;
