@@ -298,7 +298,9 @@ class Results:
                 for group in groups[i : i + at_once]
                 for e in group
             }
-            yield Results(self.root, self.index, shared | read, places=self.places)
+            some = Results(self.root, self.index, shared | read, places=self.places)
+            yield some
+            some.runs.clear()  # they point back to it, and during a build nobody looks for such circles
 
     def n_stars(self, run: str) -> int:
         """Example stars of a run, drawn or not."""
