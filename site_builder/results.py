@@ -158,6 +158,7 @@ class RunResults:
     stress: StressFile | None
     network: NetworkFile | None
     faithfulness: FaithfulnessFile | None
+    binned: dict[Any, Any] = field(default_factory=dict, repr=False, compare=False)  # what figures have binned of it
 
     def file(self, name: str) -> str:
         """Path of a file of this run within the results folder."""

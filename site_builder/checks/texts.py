@@ -1,7 +1,6 @@
 """Check of what readers are told in words: nothing invisible, nothing that turns a line around."""
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from pydantic import BaseModel
@@ -16,33 +15,43 @@ INVISIBLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u2
 LONGEST = 20_000  # characters; a page can hold no more of one text
 
 
+Place = tuple[Any, str]  # where something stands: the place of what it is in, or None, and its name there
+
+
 def check_texts(results: Results) -> None:
     """Texts hold no control characters, no marks that turn the direction of a line, and no more than a page can."""
     for path, file in results.files.items():
-        for field, text in _texts(file, ""):
+        texts: list[tuple[Place | None, str]] = []
+        _gather(file, None, texts)
+        for place, text in texts:
             if found := INVISIBLE.search(text):
                 problem = f"holds the invisible character U+{ord(found[0]):04X}"
-                refuse(results, path, field, problem, "take it out of the exported text")
+                refuse(results, path, _field(place), problem, "take it out of the exported text")
             if len(text) > LONGEST:
                 problem = f"is a text of {len(text)} characters, and pages hold at most {LONGEST} of one"
-                refuse(results, path, field, problem, "shorten it")
+                refuse(results, path, _field(place), problem, "shorten it")
 
 
-def _texts(value: Any, field: str) -> Iterator[tuple[str, str]]:
-    """(field, text) of every text of a file, keys included; columns of numbers are passed by."""
+def _gather(value: Any, place: Place | None, texts: list[tuple[Place | None, str]]) -> None:
+    """Every text of a file with its place, keys included; columns of numbers are passed by."""
     if isinstance(value, str):
-        yield field, value
+        texts.append((place, value))
     elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from _texts(getattr(value, name), f"{field}.{name}".lstrip("."))
+        for name, part in value.__dict__.items():
+            _gather(part, (place, name), texts)
     elif isinstance(value, dict):
         for key, part in value.items():
-            yield field, str(key)
-            yield from _texts(part, f"{field}.{_shown(str(key))}")
+            texts.append((place, str(key)))
+            _gather(part, (place, str(key)), texts)
     elif isinstance(value, list | tuple) and value and not isinstance(value[0], int | float):
         for i, part in enumerate(value):
-            yield from _texts(part, f"{field}.{i}")
+            _gather(part, (place, str(i)), texts)
 
 
-def _shown(key: str) -> str:
-    return INVISIBLE.sub("?", key)
+def _field(place: Place | None) -> str:
+    """The name of a place, as in ``rows.3.label``."""
+    names: list[str] = []
+    while place is not None:
+        place, name = place
+        names.append(INVISIBLE.sub("?", name))
+    return ".".join(reversed(names))

@@ -132,18 +132,15 @@ def density_panel(ax: Any, d: s.Density, token: str) -> None:
 
 def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: str) -> Draw:
     """Predicted against true log g as a density, one panel a model."""
-    table = run.predictions[set_name]
-    true = np.asarray(table.logg)
+    lo, hi = s.axis_range(np.asarray(run.predictions[set_name].logg))
 
     def draw(figure: Any, narrow: bool) -> None:
         shown = models[:1] if narrow else models
         axes = figure.subplots(1, len(shown), sharey=True, squeeze=False)[0]
         figure.subplots_adjust(wspace=0.1)
         for ax, name in zip(axes, shown, strict=True):
-            lo, hi = axis_range(true)
-            predicted = np.asarray(table.predicted[name])
-            density_panel(ax, s.density(true, predicted, lo, hi), FAMILIES[run.model(name).family].token)
-            middle = s.running(true, predicted, 12)
+            cells, middle = s.predicted_along(run, set_name, name)
+            density_panel(ax, cells, FAMILIES[run.model(name).family].token)
             ax.plot([lo, hi], [lo, hi], color=paint("ink"), linewidth=1)
             ax.plot(middle.x, middle.median, color=paint("ink"), linewidth=1.6, linestyle=(0, (4, 2)))
             ax.set_xlim(lo, hi)
@@ -154,11 +151,6 @@ def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: s
         axes[0].set_ylabel(_("Predicted log g (dex)"))
 
     return draw
-
-
-def axis_range(true: np.ndarray) -> tuple[float, float]:
-    """Half-dex limits that hold all true values."""
-    return float(np.floor(true.min() * 2) / 2), float(np.ceil(true.max() * 2) / 2)
 
 
 def class_metric(run: RunResults, set_name: str, metric: str, x_label: str) -> Draw:
@@ -216,15 +208,13 @@ LABELS = (("logg", N_("log g (dex)")), ("teff", N_("Teff (K)")), ("mh", N_("[M/H
 
 def residuals(run: RunResults, set_name: str, models: list[str]) -> Draw:
     """Median residual and its central 68 % against each label."""
-    table = run.predictions[set_name]
-    true = np.asarray(table.logg)
 
     def draw(figure: Any, narrow: bool) -> None:
         axes = figure.subplots(3, 1, sharey=True) if narrow else figure.subplots(1, 3, sharey=True)
         figure.subplots_adjust(wspace=0.08, hspace=0.42)
         for ax, (column, text) in zip(axes, ((c, _(words)) for c, words in LABELS), strict=True):
             for name in reversed(models):
-                r = s.running(np.asarray(getattr(table, column)), np.asarray(table.predicted[name]) - true)
+                r = s.residuals_along(run, set_name, name, column)
                 style = line_style(run.model(name).family)
                 ax.fill_between(r.x, r.lo, r.hi, color=style["color"], alpha=0.13, linewidth=0)
                 ax.plot(r.x, r.median, markersize=4.5, **style, label=run.model(name).title)

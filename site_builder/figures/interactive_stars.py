@@ -10,7 +10,7 @@ import numpy as np
 
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
-from site_builder.figures.charts import LABELS, axis_range
+from site_builder.figures.charts import LABELS
 from site_builder.figures.plotly_base import once, panel, publish, scatter, style, title
 from site_builder.i18n import _
 from site_builder.publish import Site
@@ -73,18 +73,15 @@ def _guides(lo: float, hi: float, middle: s.Running, place: dict[str, str]) -> l
 @once
 def predicted_true(site: Site, name: str, run: RunResults, set_name: str, models: list[str], x: str) -> str:
     """Predicted against true log g, one panel a model, as filled cells."""
-    table = run.predictions[set_name]
-    true = np.asarray(table.logg)
-    lo, hi = axis_range(true)
+    lo, hi = s.axis_range(np.asarray(run.predictions[set_name].logg))
     traces: list[Any] = []
     notes: list[dict[str, Any]] = []
     layout: dict[str, Any] = {"showlegend": False, "height": 480, "annotations": notes}
     for k, model in enumerate(models):
         suffix, place = panel(k)
-        predicted = np.asarray(table.predicted[model])
-        d = s.density(true, predicted, lo, hi)
+        d, middle = s.predicted_along(run, set_name, model)
         traces += _cells(d, FAMILIES[run.model(model).family].token, place)
-        traces += _guides(lo, hi, s.running(true, predicted, 12), place)
+        traces += _guides(lo, hi, middle, place)
         left, right = k / len(models) + 0.03 * (k > 0), (k + 1) / len(models) - 0.03 * (k + 1 < len(models))
         layout[f"xaxis{suffix}"] = title(x, range=[lo, hi], domain=[left, right])
         layout[f"yaxis{suffix}"] = title("" if k else _("Predicted log g (dex)"), range=[lo, hi], anchor=f"x{suffix}")
@@ -123,15 +120,13 @@ def _band(r: s.Running, family: str, place: dict[str, str]) -> Any:
 @once
 def residuals(site: Site, name: str, run: RunResults, set_name: str, models: list[str]) -> str:
     """Median residual and central 68 % against each label."""
-    table = run.predictions[set_name]
-    true = np.asarray(table.logg)
     traces: list[Any] = []
     layout: dict[str, Any] = {}
     for k, (column, words) in enumerate(LABELS):
         suffix, place = panel(k)
         for model in models:
             family = run.model(model).family
-            r = s.running(np.asarray(getattr(table, column)), np.asarray(table.predicted[model]) - true)
+            r = s.residuals_along(run, set_name, model, column)
             line = scatter(
                 x=r.x,
                 y=r.median,
@@ -161,7 +156,7 @@ def stars(site: Site, name: str, run: RunResults, set_name: str, model: str) -> 
     true, predicted = np.asarray(table.logg), np.asarray(table.predicted[model])
     sigma = table.sigma.get(model, [0.0] * len(true))
     ids = table.id or [str(i) for i in range(len(true))]
-    lo, hi = axis_range(true)
+    lo, hi = s.axis_range(true)
     diagonal = {"color": INK, "width": 1}
     traces = [scatter(x=[lo, hi], y=[lo, hi], mode="lines", line=diagonal, hoverinfo="skip", showlegend=False)]
     for key, own in STAR_CLASSES.items():

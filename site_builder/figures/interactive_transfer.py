@@ -7,7 +7,6 @@ import numpy as np
 from site_builder.contract.transfer import TransferStars
 from site_builder.design import FAMILIES, STAR_CLASSES, paint
 from site_builder.figures import series as s
-from site_builder.figures.charts import axis_range
 from site_builder.figures.plotly_base import LEGEND_BELOW, bars, once, panel, publish, scatter, style, title
 from site_builder.figures.transfer import METRICS, Panel, panels, sizes
 from site_builder.i18n import _
@@ -128,7 +127,7 @@ def every_star(site: Site, name: str, stars: TransferStars, first: str) -> str:
         first: the answer that is shown at first.
     """
     true = np.asarray(stars.logg)
-    lo, hi = axis_range(true)
+    lo, hi = s.axis_range(true)
     picks = {key: np.flatnonzero(s.of_class(true, key)).tolist() for key in STAR_CLASSES}
     picks = {key: pick for key, pick in picks.items() if pick}
     by_part: dict[str, Any] = {}

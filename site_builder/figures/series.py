@@ -151,6 +151,33 @@ def running(label: np.ndarray, residual: np.ndarray, n_bins: int = 14, least: in
     return Running(x, table[:, 1].tolist(), table[:, 0].tolist(), table[:, 2].tolist(), n)
 
 
+def residuals_along(run: RunResults, set_name: str, model: str, column: str) -> Running:
+    """Residuals of a model in bins of a label ("logg", "teff", "mh"); binned once for all drawings."""
+    key = ("residuals", set_name, model, column)
+    if key not in run.binned:
+        table = run.predictions[set_name]
+        residual = np.asarray(table.predicted[model]) - np.asarray(table.logg)
+        run.binned[key] = running(np.asarray(getattr(table, column)), residual)
+    found: Running = run.binned[key]
+    return found
+
+
+def predicted_along(run: RunResults, set_name: str, model: str) -> tuple[Density, Running]:
+    """Predicted against true log g of a model, as cells and as a median; binned once for all drawings."""
+    key = ("predicted", set_name, model)
+    if key not in run.binned:
+        table = run.predictions[set_name]
+        true, predicted = np.asarray(table.logg), np.asarray(table.predicted[model])
+        run.binned[key] = density(true, predicted, *axis_range(true)), running(true, predicted, 12)
+    found: tuple[Density, Running] = run.binned[key]
+    return found
+
+
+def axis_range(true: np.ndarray) -> tuple[float, float]:
+    """Half-dex limits that hold all true values."""
+    return float(np.floor(true.min() * 2) / 2), float(np.ceil(true.max() * 2) / 2)
+
+
 def pit(true: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, n_bins: int = 20) -> np.ndarray:
     """Histogram (n_bins,) of the probability integral transform, 1 where calibrated."""
     from math import erf, sqrt

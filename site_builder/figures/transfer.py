@@ -156,7 +156,7 @@ def _by_density(ax: Any, true: np.ndarray, predicted: np.ndarray, lo: float, hi:
 def predicted_catalogue(stars: TransferStars, shown: list[tuple[str, TransferAnswer]]) -> Draw:
     """Predicted against catalogue log g, one panel each of ``shown``; on a narrow screen the last alone."""
     true = np.asarray(stars.logg)
-    lo, hi = charts.axis_range(true)
+    lo, hi = s.axis_range(true)
 
     def draw(figure: Any, narrow: bool) -> None:
         parts = shown[-1:] if narrow else shown
