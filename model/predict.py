@@ -9,6 +9,7 @@ import torch
 
 from model import instruments
 from model.checkpoint import load_weights
+from model.components import leading
 from model.data import DATA
 from model.grid import load_optical
 from model.resample import OnPixels, slope, to_instrument, vacuum_from_air
@@ -74,8 +75,7 @@ class Predictor:
         """Mean (pixels,) and leading directions (COMPONENTS, pixels) of the synthetic spectra, used pixels only."""
         nodes = self.instrument.normalise(self._nodes)
         nodes = nodes * self.instrument.used
-        mean = nodes.mean(0)
-        return mean, torch.linalg.svd(nodes - mean, full_matrices=False).Vh[:COMPONENTS]
+        return nodes.mean(0), leading(nodes, COMPONENTS)[0].contiguous()
 
     @cached_property
     def min_slope(self) -> float:

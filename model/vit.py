@@ -17,6 +17,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.components import leading
 from site_builder.contract import BadInput
 
 
@@ -177,20 +178,18 @@ class PatchEmbedding(nn.Module):
         """
         c = self.config
         half = c.width // 2
-        whole, gain = _components(x, half)
-        whole = (whole * gain[:, None] * c.n_patches**0.5).view(-1, c.n_patches, c.patch_size)
+        whole = (_filtered(x, half) * c.n_patches**0.5).view(-1, c.n_patches, c.patch_size)
         self.weight.mul_(0.1)
         self.weight[:, :, : len(whole)] = whole.permute(1, 2, 0)
         for i, patch in enumerate(x.view(len(x), c.n_patches, c.patch_size).unbind(1)):
-            own, gain = _components(patch, c.width - half)
-            self.weight[i, :, half : half + len(own)] = (own * gain[:, None]).T
+            own = _filtered(patch, c.width - half)
+            self.weight[i, :, half : half + len(own)] = own.T
 
 
-def _components(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
-    """First principal directions (k, pixels) of x (n, pixels), and their Wiener gains (k,)."""
-    _, s, v = torch.linalg.svd(x - x.mean(0), full_matrices=False)
-    variance = s[:k] ** 2 / len(x)
-    return v[:k], variance / (variance + 1)
+def _filtered(x: Tensor, k: int) -> Tensor:
+    """Leading principal directions (k, pixels) of x (n, pixels), each times the Wiener gain of its signal."""
+    directions, variance = leading(x, k)
+    return directions * (variance / (variance + 1))[:, None]
 
 
 class Attention(nn.Module):

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.components import leading
 from model.data import read_npz, write_npz
 from model.simulator import Batch, Simulator, generator
 from model.train import progress_bar
@@ -62,7 +63,7 @@ class Boosting:
         """(COMPONENTS, pixels) principal directions of clean training spectra."""
         clean = simulator.clean(simulator.draw_labels(4096, generator(seed, "components")))
         x = scaler.inputs(simulator.instrument.normalise(clean))
-        return torch.linalg.svd(x - x.mean(0), full_matrices=False).Vh[:COMPONENTS]
+        return leading(x, COMPONENTS)[0].contiguous()
 
     @staticmethod
     def features(flux: Tensor, scaler: Scaler, components: Tensor) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from model.components import leading
 from model.data import read_npz, write_npz
 from model.metrics import r2
 from model.simulator import Batch, Simulator, generator
@@ -64,9 +65,8 @@ class Ridge:
         """(pixels, COMPONENTS) leading directions of clean spectra, scaled to unit variance, noise filtered."""
         clean = simulator.clean(simulator.draw_labels(2048, generator(seed, "components")))
         x = scaler.inputs(simulator.instrument.normalise(clean))
-        _, s, v = torch.linalg.svd(x - x.mean(0), full_matrices=False)
-        variance = s[:COMPONENTS].square() / len(x)
-        return (v[:COMPONENTS] * (variance.sqrt() / (variance + 1))[:, None]).T.contiguous()
+        directions, variance = leading(x, COMPONENTS)
+        return (directions * (variance.sqrt() / (variance + 1))[:, None]).T.contiguous()
 
     @classmethod
     def fit(
