@@ -303,10 +303,6 @@ class Results:
             yield some
             some.runs.clear()  # they point back to it, and during a build nobody looks for such circles
 
-    def n_stars(self, run: str) -> int:
-        """Example stars of a run, drawn or not."""
-        return sum(e.kind == "example" and e.path.startswith(f"runs/{run}/") for e in self.index.files)
-
     def _run(self, name: str) -> RunResults:
         base = f"runs/{name}/"
 

@@ -154,10 +154,6 @@ class Worth:
         """Number of all tests of heads."""
         return self.run.results.length(self.path, "/heads")
 
-    def tests(self, kind: Literal["attention", "response"]) -> list[HeadTest]:
-        """All tests of a kind."""
-        return [t for t in self.file.heads if t.kind == kind]
-
     def tests_of(self, kind: Literal["attention", "response"]) -> Quantity:
         """Number of tests of a kind."""
         return where(self.run.results, self.path, "/heads", "kind", kind)

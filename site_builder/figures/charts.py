@@ -286,13 +286,12 @@ def training(run: RunResults) -> Draw:
 
 def cost(run: RunResults, set_name: str) -> Draw:
     """R2 on the test set against training time."""
-    rows = [(m, run.row(set_name, m.name)) for m in run.run.models if m.train_seconds > 0 and m.family != "mean"]
+    trained = [m for m in run.run.models if m.train_seconds > 0 and m.family != "mean"]
+    rows = [(m, row) for m in trained if (row := run.row(set_name, m.name)) is not None]
 
     def draw(figure: Any, narrow: bool) -> None:
         ax = figure.add_subplot()
         for model, row in rows:
-            if row is None:
-                continue
             value, below, above = s.interval_of(row.row.r2)
             style = line_style(model.family) | {"linestyle": "none"}
             ax.errorbar([model.train_seconds / 60], [value], yerr=[[below], [above]], markersize=9, **style)
