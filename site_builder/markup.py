@@ -105,10 +105,11 @@ def _presentation(match: re.Match[str]) -> str:
         name, _, value = (part.strip() for part in declaration.partition(":"))
         if name == "font":
             size = _FONT.match(value)
+            words = value.split("px")[0].split()
             out.append(f' font-size="{size[1] if size else 12}"')
-            if value.startswith(("bold", "600", "700")):
+            if not {"bold", "600", "700"}.isdisjoint(words):
                 out.append(' font-weight="600"')
-            if "italic" in value.split("px")[0]:
+            if "italic" in words:
                 out.append(' font-style="italic"')
         elif name not in ("font-family", "white-space"):
             out.append(f' {name}="{value}"')

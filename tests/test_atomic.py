@@ -78,6 +78,14 @@ def test_a_site_that_was_moved_aside_is_put_back(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
 
 
+def test_what_was_moved_aside_goes_where_there_is_a_newer_site(tmp_path: Path) -> None:
+    write_site(tmp_path / ".site.old-1", ONE)
+    write_site(tmp_path / "site", TWO)
+    write_site(tmp_path / "site", TWO)
+    assert content(tmp_path / "site")["index.html"] == TWO["index.html"]
+    assert [p.name for p in tmp_path.iterdir()] == ["site"]
+
+
 def test_two_at_once_one_refuses(tmp_path: Path) -> None:
     out = tmp_path / "site"
     write_site(out, ONE)

@@ -1,13 +1,17 @@
 """build.py: what it refuses, what it leaves alone, and that every number on a page is in the results."""
 
 import hashlib
+import http.server
 import json
 import os
 import posixpath
 import re
 import shutil
+import socket
 import subprocess
 import sys
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -191,6 +195,31 @@ def test_check_writes_nothing(results_dir: Path, tmp_path: Path, capsys: Any, mo
     assert main(["--results", str(results_dir), "--check"]) == 0
     assert "consistent" in capsys.readouterr().out
     assert list(tmp_path.iterdir()) == []
+
+
+def test_serve_answers_until_interrupted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    asked = []
+
+    def one_answer(server: http.server.ThreadingHTTPServer) -> None:
+        """Answers one reader, then the user presses Ctrl+C."""
+        address = f"http://127.0.0.1:{server.server_address[1]}/"
+        with ThreadPoolExecutor(1) as reader:
+            page = reader.submit(lambda: urllib.request.urlopen(f"{address}index.html", timeout=10).read())
+            server.handle_request()
+            asked.append((address, page.result()))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "build", lambda *_: {"index.html": b"home"})
+    monkeypatch.setattr(http.server.ThreadingHTTPServer, "serve_forever", one_answer)
+    arguments = ["--out", str(tmp_path / "site"), "--no-cache", "--serve", "--port"]
+    assert main([*arguments, "0"]) == 0
+    ((address, page),) = asked
+    assert page == b"home"
+    assert f"Serving on {address} (Ctrl+C stops it)" in capsys.readouterr().out
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main([*arguments, str(taken.getsockname()[1])]) == 2
+    assert "cannot be used (Address already in use); give another, or 0 for a free one." in capsys.readouterr().err
+    assert len(asked) == 1
 
 
 def test_failed_swap_restores_the_old_site(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

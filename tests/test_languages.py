@@ -37,6 +37,23 @@ def test_the_catalogue_holds_exactly_the_texts_that_there_are(domain: str) -> No
     assert not any(message.fuzzy for message in catalog if message.id)
 
 
+def test_a_text_that_gets_or_loses_a_plural_keeps_what_fits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The plural wins where a text stands alone elsewhere; a translation becomes its first form."""
+    folder = tmp_path / "zh/LC_MESSAGES"
+    folder.mkdir(parents=True)
+    old = 'msgid "{n} star"\nmsgstr "{n} 颗星"\n\nmsgid "one run"\nmsgid_plural "{n} runs"\nmsgstr[0] "{n} 次"\n'
+    (folder / "site.po").write_text('msgid ""\nmsgstr "Content-Type: text/plain; charset=utf-8\\n"\n\n' + old)
+    texts = [("a.py", "{n} star"), ("b.py", ("{n} star", "{n} stars")), ("c.py", "{n} star"), ("d.py", "one run")]
+    monkeypatch.setattr(i18n, "LOCALE", tmp_path)
+    monkeypatch.setattr(translate, "_site_texts", lambda root: iter(texts))
+    content, missing = translate.updated("zh", "site")
+    assert missing == ["one run"]
+    text = content.decode()
+    assert 'msgid "{n} star"\nmsgid_plural "{n} stars"\nmsgstr[0] "{n} 颗星"' in text
+    assert "#: a.py b.py c.py" in text
+    assert 'msgid "one run"\nmsgstr ""' in text
+
+
 def test_placeholders_and_tags_agree(domain: str) -> None:
     with i18n.catalogue_path("zh", domain).open("rb") as file:
         catalog = read_po(file, locale="zh", domain=domain)

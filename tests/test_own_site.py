@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 import yaml
+from matplotlib.figure import Figure
 
 from site_builder import __main__ as command
-from site_builder import design, results_docs
+from site_builder import comparisons, design, results_docs
 from site_builder.cli import build, main
 from site_builder.config import CONTRAST, GROUNDS, Own, SiteConfig, contrast
 from site_builder.contract import BadInput
@@ -188,6 +189,23 @@ def test_runs_of_two_folders_side_by_side(one: Path, tmp_path: Path, monkeypatch
         assert f"data/results/{path}" in files
     for shown in read(files["data.html"]).numbers:
         assert str(derive(files, shown, cache)) == shown.value
+
+
+def test_models_of_two_runs_are_drawn_from_the_best_down(one: Path, tmp_path: Path) -> None:
+    results = Results.load(one, renamed(one, tmp_path / "other", "second-run"))
+    shared = comparisons.shared_sets(list(results.runs.values()))[0]
+    figure = Figure()
+    comparisons.draw(shared)(figure, False)
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.get_yticklabels()] == [judged.title for judged in shared.models]
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first is at the top"
+    bars = [bar.lines[0] for bar in ax.containers]
+    marks = {round(bar.get_ydata()[0]): (bar.get_xdata()[0], bar.get_marker()) for bar in bars}
+    expected = {run.name: mark for run, mark in zip(shared.runs, "os", strict=True)}
+    for i, judged in enumerate(shared.models):
+        assert marks[i] == (judged.row.row.r2.value, expected[judged.run.name])
+    # both have one title
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == ["specvit-test-pfs-mr", "second-run"]
 
 
 def test_two_of_one_name_are_refused(one: Path, tmp_path: Path, capsys: Any) -> None:
