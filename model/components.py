@@ -10,8 +10,8 @@ ROUNDS = 4
 def leading(x: Tensor, k: int) -> tuple[Tensor, Tensor]:
     """Leading principal directions (k, pixels) of x (n, pixels) and the variances (k,) along them, largest first.
 
-    Found with random projections (Halko, Martinsson & Tropp 2011, SIAM Review 53, 217), always the same ones: many times
-    as fast as a whole decomposition of some thousand spectra. Fewer than k come back where x has no more.
+    Found with random projections (Halko, Martinsson & Tropp 2011, SIAM Review 53, 217), always the same ones, which is
+    many times as fast as a whole decomposition of some thousand spectra. Fewer than k come back where x has no more.
     """
     centred = x - x.mean(0)
     if min(x.shape) <= 2 * (k + SPARE):  # little is to be left out

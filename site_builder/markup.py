@@ -19,7 +19,7 @@ from markupsafe import Markup
 from markupsafe import escape as html
 
 from site_builder import i18n
-from site_builder.design import CJK, LIGHT, stand_ins
+from site_builder.design import CJK, LIGHT, paint, stand_ins
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
 
 MINUS, THIN, NBSP = "\u2212", "\u2009", "\u00a0"
@@ -160,6 +160,28 @@ def _joined(match: re.Match[str]) -> str:
     return f'<path d="{strokes}"{match[1]}/>'
 
 
+_TICK = re.compile(r'<defs><path id="([^"]+)" d="M0 0L(-?[\d.]+) (-?[\d.]+)"([^>]*)/></defs>')
+
+
+def _joined_ticks(clean: str) -> str:
+    """All ticks of one kind as one path, where matplotlib places a drawing for each."""
+    for match in _TICK.finditer(clean):
+        name, right, down, look = match.groups()
+        use = re.compile(rf'<use href="#{name}" x="([^"]+)" y="([^"]+)"[^>]*/>')
+        strokes = "".join(f"M{x} {y}l{right} {down}" for x, y in use.findall(clean))
+        clean = use.sub("", clean).replace(match[0], f'<path d="{strokes}"{look}/>')
+    return clean
+
+
+def _joined_grid(clean: str) -> str:
+    """The grid of each panel as one path; nothing lies below it, so that its lines can go first."""
+    line = re.compile(rf'<path d="([^"]*)"([^>]* stroke="{paint("grid")}"[^>]*)/>')
+    panels: dict[str, list[str]] = {}
+    for d, look in line.findall(clean):
+        panels.setdefault(look, []).append(re.sub(r"\s*([ML])\s*", r"\1", d).strip())
+    return line.sub(lambda m: f'<path d="{"".join(panels.pop(m[2]))}"{m[2]}/>' if m[2] in panels else "", clean)
+
+
 def _short_ids(raw: str, prefix: str) -> str:
     """Ids that the drawing refers to get short names behind ``prefix``; the others are left out."""
     used = dict.fromkeys(re.findall(r'href="#([^"]+)"', raw) + re.findall(r"url\(#([^)]+)\)", raw))
@@ -197,7 +219,7 @@ def clean_svg(raw: str, prefix: str) -> str:
     raw = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", raw)
     raw = re.sub(r'<path d="[^"]*" fill="none"/>', "", raw)  # the invisible ground of figure and axes
     raw = _without_bare_groups(re.sub(r">\s+<", "><", raw)).replace("<defs></defs>", "").replace("<defs/>", "")
-    return _STROKES.sub(_joined, re.sub(r"\n\s*", " ", raw)).strip()
+    return _STROKES.sub(_joined, _joined_grid(_joined_ticks(re.sub(r"\n\s*", " ", raw)))).strip()
 
 
 _WORDS = re.compile(r"(<text\b[^>]*>)([^<]+)(?=</text>)")

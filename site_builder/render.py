@@ -31,6 +31,7 @@ from markupsafe import Markup
 from site_builder import derived, i18n, markup
 from site_builder.cache import Cache
 from site_builder.contract.schema import Provenance
+from site_builder.design import FAMILIES
 from site_builder.pages import PAGES
 from site_builder.pages.base import Page
 from site_builder.publish import Site
@@ -118,6 +119,7 @@ def environment(kept: Cache | None = None) -> Environment:
         join=markup.join,
         sep=_separator,
         star_class=class_word,
+        families=tuple(FAMILIES),
         language=i18n.language,
         languages=i18n.LANGUAGES,
     )
