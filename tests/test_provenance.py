@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from site_builder import cli, explain
+from site_builder.contract import BadInput
 from site_builder.derived import RULES
 from site_builder.explain import Found, Texts
 from site_builder.i18n import LANGUAGES
@@ -157,6 +158,21 @@ def test_explain_prints_numbers_pointers_and_records(made_up: tuple[Folder, Expl
     assert all(f"{name} {sha[:12]}" in data for name, sha in record["data_sha256"].items())
     assert record["machine"]["cpu"] in machine
     assert all(len(line) == len(lines[0]) for line in lines)
+
+
+def test_only_numbers_of_runs_have_a_record(made_up: tuple[Folder, Explained]) -> None:
+    files, _ = made_up
+    rows = list(explain.listing(files, "tokens.html"))[1:]
+    of_runs = [row for row in rows if row[2].startswith("data/results/")]
+    of_lists = [row for row in rows if row[2].startswith("data/") and row not in of_runs]
+    assert of_lists
+    assert {row[3:] for row in of_lists} == {("",) * 6}
+    assert all(row[3] for row in of_runs)
+
+
+def test_a_page_that_results_leave_out_is_told() -> None:
+    with pytest.raises(BadInput, match=r"--explain snr\.html: these results have nothing for that page"):
+        next(explain.listing({}, "snr.html"))
 
 
 @pytest.mark.parametrize("page", ["nowhere", "../index", "zh/nowhere.html", "data/results/index.json", ""])

@@ -13,7 +13,7 @@ from site_builder import design
 from site_builder.equations import EQUATIONS
 from site_builder.figures.labels import spread_labels
 from site_builder.figures.plate import png
-from site_builder.figures.series import density, pit, running
+from site_builder.figures.series import density, running
 from site_builder.figures.svg import decimate, draw_figure
 from site_builder.markup import format_number, interval, join, mathml, number
 from site_builder.publish import Site
@@ -152,14 +152,13 @@ def test_density_counts_everything() -> None:
     assert d.levels[-1][1] >= d.counts.max()
 
 
-def test_running_percentiles_and_pit() -> None:
+def test_running_percentiles() -> None:
     rng = np.random.default_rng(0)
     label, residual = rng.uniform(0, 1, 4000), rng.normal(0, 1, 4000)
     r = running(label, residual)
     assert len(r.x) == 14
     assert all(lo < m < hi for lo, m, hi in zip(r.lo, r.median, r.hi, strict=True))
     assert running(np.array([0.0, 1.0]), np.array([0.0, 0.0])).x == []
-    assert abs(pit(label, label + residual, np.ones(4000)).mean() - 1) < 1e-9
 
 
 def test_labels_are_spread() -> None:

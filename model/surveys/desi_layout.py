@@ -4,13 +4,7 @@ Source: DESI data model, DESI_SPECTRO_REDUX/SPECPROD (desidatamodel.readthedocs.
 Way Survey's catalogues (github.com/desimilkyway).
 """
 
-import re
 from pathlib import Path
-
-HEALPIX = re.compile(
-    r"(?P<kind>coadd|spectra)-(?P<survey>[a-z0-9]+)-(?P<program>[a-z0-9]+)-(?P<group>\d+)\.fits(\.gz)?"
-)
-TILE = re.compile(r"(?P<kind>coadd|spectra)-(?P<petal>\d)-(?P<tile>\d+)-(?P<night>(thru)?\d{8})\.fits(\.gz)?")
 
 
 def healpix_file(root: Path, survey: str, program: str, healpix: int, kind: str = "coadd") -> Path:

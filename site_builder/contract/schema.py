@@ -325,9 +325,6 @@ class PredictionsFile(ContractFile):
         return self
 
 
-QUANTILES = (0.025, 0.16, 0.84, 0.975)
-
-
 class LadderLimits(Strict):
     """The exact posterior of log g for the same spectra as ``Ladder``, and the Cramer-Rao bound of the star.
 

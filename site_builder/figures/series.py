@@ -176,12 +176,3 @@ def predicted_along(run: RunResults, set_name: str, model: str) -> tuple[Density
 def axis_range(true: np.ndarray) -> tuple[float, float]:
     """Half-dex limits that hold all true values."""
     return float(np.floor(true.min() * 2) / 2), float(np.ceil(true.max() * 2) / 2)
-
-
-def pit(true: np.ndarray, predicted: np.ndarray, sigma: np.ndarray, n_bins: int = 20) -> np.ndarray:
-    """Histogram (n_bins,) of the probability integral transform, 1 where calibrated."""
-    from math import erf, sqrt
-
-    z = (true - predicted) / np.maximum(sigma, 1e-9)
-    u = np.array([0.5 * (1 + erf(v / sqrt(2))) for v in z])
-    return np.histogram(u, bins=n_bins, range=(0, 1))[0] * n_bins / len(u)
