@@ -14,7 +14,7 @@ from astropy.table import Table
 
 from model import grid as grids
 from model.resample import vacuum_from_air
-from model.surveys import ObservedSpectra, align, apogee, formats, lamost, lamost_files, pack, reading, sdss
+from model.surveys import ObservedSpectra, align, apogee, formats, lamost, lamost_files, pack, reading, sdss, tables
 from site_builder.contract import BadInput
 
 needs_observed = pytest.mark.skipif(
@@ -359,6 +359,137 @@ def test_other_files_are_refused_in_one_sentence(case: str, tmp_path: Path) -> N
     with pytest.raises(BadInput, match=BAD[case]) as error:
         formats.read_any(path)
     more.one_sentence(error, path)
+
+
+def test_parts_that_are_not_there_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    table, image = fits.BinTableHDU(Table({"a": [1.0]}), name="T"), fits.ImageHDU(np.zeros((2, 2)), name="I")
+    fits.HDUList([fits.PrimaryHDU(), table, image]).writeto(path)
+    axis, three = np.array([1.0, 2.0]), np.ones(3)
+    star = {"z": 0.0, "instrument": "x", "resolution": None}
+    with reading.open_fits(path) as hdus:
+        for call, said in (
+            (lambda: reading.image(hdus, path, "T"), "HDU T holds no image"),
+            (lambda: reading.table(hdus, path, "I"), "HDU I holds no table"),
+            (lambda: reading.table(hdus, path, "X"), "HDU X is missing (there are PRIMARY, T, I)"),
+            (lambda: reading.column(hdus["T"].data, path, "b", "c"), "field b is missing"),
+            (lambda: reading.rising(path, "wave", np.array([1.0, np.nan])), "field wave is no wavelength axis"),
+            (lambda: reading.one(path, "x", axis, three, three, None, **star), "wave, flux and ivar differ in length"),
+            (lambda: apogee.read(path), "HDU 1 holds no apStar or aspcapStar spectrum"),
+            (lambda: lamost_files._image(path, fits.HDUList([fits.PrimaryHDU(np.zeros((2, 9)))])), "(2, 9), not 5"),
+        ):
+            with pytest.raises(BadInput, match=re.escape(said)) as error:
+                call()
+            more.one_sentence(error, path)
+    assert np.isnan(lamost_files._number("seven"))
+
+
+def test_damage_that_shows_when_data_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    fits.PrimaryHDU(np.arange(4, dtype=np.int16)).writeto(path)
+    end, card = b"END".ljust(80), b"BSCALE  = 'two     '".ljust(80)
+    raw = path.read_bytes()
+    path.write_bytes(raw.replace(end + b" " * 80, card + end, 1))
+    with reading.open_fits(path) as hdus, pytest.raises(BadInput, match="HDU 0 is damaged") as error:
+        reading.image(hdus, path, 0)
+    more.one_sentence(error, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("none.csv", None, "is not there; give the path of a catalogue"),
+        ("image.fits", fits.PrimaryHDU(np.zeros((2, 2))), "no HDU holds a table"),
+        ("empty.csv", b"", "is no catalogue"),
+        ("binary.csv", b"\xff\xfe\x00a", "is no catalogue"),
+    ],
+)
+def test_what_is_no_catalogue(name: str, content: bytes | fits.PrimaryHDU | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif content is not None:
+        content.writeto(path)
+    with pytest.raises(BadInput, match=said) as error:
+        reading.catalogue(path)
+    more.one_sentence(error, path)
+
+
+WAVE, ONES = np.linspace(8000.0, 8100, 50), np.ones(50)
+
+
+def test_tables_with_their_wavelengths_in_an_hdu(tmp_path: Path) -> None:
+    path = tmp_path / "a.fits"
+    rows = fits.BinTableHDU(Table({"flux": np.ones((2, 50)), "ivar": np.ones((2, 50))}))
+    nanometres = Table({"lambda": WAVE / 10}, units={"lambda": "nm"})
+    for wave in (fits.BinTableHDU(nanometres, name="WAVE"), fits.ImageHDU(WAVE, name="WAVE")):
+        fits.HDUList([fits.PrimaryHDU(), rows, wave]).writeto(path, overwrite=True)
+        found = tables.read_spectra(path)
+        assert [one.name for one in found] == [f"{path} row 0", f"{path} row 1"]
+        np.testing.assert_allclose([one.wave for one in found], [WAVE, WAVE])
+
+
+@pytest.mark.parametrize(
+    ("columns", "units", "said"),
+    [
+        (None, {}, "is not there; give the path of a FITS, CSV or ECSV file"),
+        ({}, {}, "is no spectrum file"),
+        (
+            {"wave": WAVE, "flux": ONES, "ivar": ONES},
+            {"wave": "kg"},
+            "field wave has the unit kg, which is no wavelength",
+        ),
+        ({"wave": np.tile(WAVE, (2, 1)), "flux": np.ones((2, 40)), "ivar": np.ones((2, 50))}, {}, "differ in shape"),
+    ],
+)
+def test_what_is_no_table_of_spectra(
+    columns: dict[str, np.ndarray] | None, units: dict[str, str], said: str, tmp_path: Path
+) -> None:
+    path = tmp_path / ("a.fits" if columns else "a.csv")
+    if columns:
+        Table(columns, units=units).write(path)
+    elif columns is not None:
+        path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(BadInput, match=said) as error:
+        tables.read_spectra(path)
+    more.one_sentence(error, path)
+
+
+def test_a_table_takes_no_catalogue_and_a_reader_that_fails_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, catalogue = tmp_path / "a.fits", tmp_path / "labels.csv"
+    Table({"wave": WAVE, "flux": ONES, "ivar": ONES}).write(path)
+    with pytest.raises(BadInput, match="is a table without identifiers, so labels cannot be joined"):
+        formats.read_any(path, catalogue)
+
+    def fails(*_: object) -> ObservedSpectra:
+        raise TypeError("a text where a number should be")
+
+    more.write_lamost(path, new=True)
+    name = formats.recognise(path)
+    monkeypatch.setitem(formats.FORMATS, name, (lambda hdus: True, fails))
+    for given, files in ((None, f"{path} is damaged"), (catalogue, f"{path} or {catalogue} is damaged")):
+        with pytest.raises(BadInput, match=re.escape(files)) as error:
+            formats._read(str(name), path, given)
+        assert "a text where a number should be" in str(error.value)
+    monkeypatch.setattr(formats, "_read", lambda *_: empty)
+    empty = lamost_files.read(more.write_lamost(path, new=True)).take(np.array([False]))
+    with pytest.raises(BadInput, match="no spectrum of a target with usable pixels is in the file"):
+        formats.read_rows(path)
+
+
+def test_parts_of_the_pack_by_name(tmp_path: Path) -> None:
+    path = tmp_path / "part.npz"
+    np.savez(path, wave=WAVE)
+    for call, said in (
+        (lambda: pack.read_irtf("k", path), "part: k is no part of the IRTF file; choose one of optical, h."),
+        (lambda: pack.read_irtf("h", path), f"{path}: field flux is missing"),
+        (lambda: pack.read_lamost_dr1(path, "v"), "velocity: v is not in the file; choose rv or z."),
+        (lambda: apogee.read_rows(path), f"{path}: field wave_vac is missing"),
+    ):
+        with pytest.raises(BadInput, match=re.escape(said)):
+            call()
 
 
 @pytest.mark.parametrize("field", ["TTYPE3", "TFORM2", "TFIELDS", "NAXIS2", "XTENSION"])

@@ -1,5 +1,6 @@
 """BOSZ as the grid that everything runs on, from files in the layout of the release."""
 
+import gzip
 import shutil
 from pathlib import Path
 
@@ -161,3 +162,61 @@ def test_spherical_atmospheres_come_first(library: Path, tmp_path: Path) -> None
     made = bosz.grid(folder)
     got = made.spectra(torch.tensor([[4500.0, 2, -0.5], [5500.0, 4, -0.5]]))
     torch.testing.assert_close(got[0], got[1], rtol=1e-4, atol=1e-5)
+
+
+def test_axes_are_cut_to_a_complete_lattice(library: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    shutil.copytree(library, folder)
+    (folder / "m-0.50" / more.bosz_name(4500, 2, -0.5, r="6000")).rename(
+        folder / "m-0.50" / more.bosz_name(9000, 2, -0.5, r="6000")
+    )
+    with pytest.raises(BadInput, match="field teff has 0 nodes"):
+        bosz.grid(folder, within={"teff": (100, 200)}, resolution=6000)
+    with pytest.raises(BadInput, match="lacks 1 nodes of its lattice, the first at teff 4500, logg 2"):
+        bosz.grid(folder, within={"teff": (4000, 5500)})
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ("name", "is not named as BOSZ files are"),
+        ("columns", "has 4 columns of 50 rows, not 2 or 3"),
+        ("negative", "fields flux and continuum hold numbers that are not finite or not positive"),
+        ("absent", "is not there; give the folder with BOSZ files"),
+    ],
+)
+def test_one_bad_spectrum(change: str, sentence: str, tmp_path: Path) -> None:
+    path = tmp_path / ("star.txt" if change == "name" else more.bosz_name(5000, 4, 0, r="6000").removesuffix(".gz"))
+    wave = np.linspace(8500, 8600, 50)
+    columns = [wave, np.ones(50), np.full(50, -1.0 if change == "negative" else 1.0), np.ones(50)]
+    if change != "absent":
+        np.savetxt(path, np.column_stack(columns[: 4 if change == "columns" else 3]))
+    with pytest.raises(BadInput, match=sentence) as error:
+        bosz.read(path)
+    more.one_sentence(error, path)
+
+
+def test_wavelengths_without_the_triplet_are_taken_for_air(tmp_path: Path) -> None:
+    path = tmp_path / more.bosz_name(5000, 4, 0, r="6000").removesuffix(".gz")
+    wave = np.linspace(7200, 7300, 50)
+    np.savetxt(path, np.column_stack([wave, np.ones(50), np.ones(50)]), fmt="%.9e")
+    np.testing.assert_allclose(bosz.read(path)[0], vacuum_from_air(wave), rtol=1e-8)
+
+
+def test_spectra_that_cover_less_or_other_pixels_are_named(library: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "library"
+    shutil.copytree(library, folder)
+    one = folder / "m-0.50" / more.bosz_name(4500, 2, -0.5, r="6000")
+    wave = more.bosz_wave(6000.0)
+    for pixels, sentence in (
+        (wave[wave > 8000], r"covers 8002-88\d\d A of 708\d-88\d\d A"),
+        (wave[wave < 7000], "covers nothing of"),
+        (wave[::2], "field wave differs from that of the other spectra"),
+    ):
+        inside = pixels if len(pixels) else np.array([6000.0, 6001])
+        rows = np.column_stack([inside, *more.bosz_spectrum(inside, 4500, 2, -0.5)])
+        with gzip.open(one, "wt") as handle:
+            np.savetxt(handle, rows, fmt="%.9e")
+        with pytest.raises(BadInput, match=sentence) as error:
+            bosz.grid(folder)
+        more.one_sentence(error, one)

@@ -1,11 +1,13 @@
 """DESI: spectra joined with labels by TARGETID, on real files and on files in the documented layout."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import survey_files as sf
 from astropy.io import fits
+from astropy.table import Table
 
 from model.surveys import desi, desi_catalogue, desi_layout, lamost
 from site_builder.contract import BadInput
@@ -287,3 +289,68 @@ def test_a_file_that_is_no_catalogue(coadd: Path) -> None:
         desi.read(coadd, coadd)
     with pytest.raises(BadInput, match="labels: GAIA is no table of labels"):
         desi_catalogue.read(coadd, "GAIA")
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"arms": ()}, "arms: no arm is named; choose of B, R and Z"),
+        ({"arms": ("R", "Q")}, "arms: Q is no arm of DESI; choose of B, R, Z"),
+        ({"window": (100.0, 200.0)}, "field wave has no pixel inside the window"),
+    ],
+)
+def test_arms_and_windows_that_hold_nothing(options: dict[str, Any], sentence: str, coadd: Path) -> None:
+    with pytest.raises(BadInput, match=sentence):
+        desi.read(coadd, **options)
+
+
+def test_without_matrices_the_resolution_is_not_known(coadd: Path) -> None:
+    assert desi.read(coadd).resolution is not None
+    with fits.open(coadd, mode="update") as hdus:
+        for arm in "RZ":
+            hdus[f"{arm}_RESOLUTION"].data[:] = 0
+    assert desi.read(coadd).resolution is None
+    with fits.open(coadd, mode="update") as hdus:
+        for arm in "RZ":
+            del hdus[f"{arm}_RESOLUTION"]
+    assert desi.read(coadd).resolution is None
+
+
+def test_labels_beside_the_file_come_first(tmp_path: Path, coadd: Path) -> None:
+    sf.write_mwsall(tmp_path / "mwsall-pix-iron.fits", IDS, sf.labels_of(4, 0))
+    beside = sf.write_rvtab(coadd.with_name(f"rvtab_{coadd.name}"), IDS, sf.labels_of(4, 0))
+    assert desi_layout.find_catalogue(coadd) == beside
+
+
+def test_an_empty_catalogue_has_no_row_for_anybody(tmp_path: Path) -> None:
+    path = sf.write_rvtab(tmp_path / "rv.fits", IDS, sf.labels_of(4, 0))
+    none = desi_catalogue.read(path)
+    assert (none.rows(np.sort(IDS)) >= 0).all()
+    none.targetid = none.targetid[:0]
+    assert none.rows(IDS).tolist() == [-1] * len(IDS)
+
+
+def test_faulty_fibres_of_a_catalogue_are_found_by_target(tmp_path: Path) -> None:
+    path = sf.write_mwsall(tmp_path / "m.fits", IDS, sf.labels_of(4, 0))
+    cut = "COADD_FIBERSTATUS = 0 in the catalogue"
+    with fits.open(path, mode="update") as hdus:
+        fibermap = Table(hdus["FIBERMAP"].data)[::-1]
+        fibermap["COADD_FIBERSTATUS"] = np.where(fibermap["TARGETID"] == IDS[1], 8, 0)
+        hdus["FIBERMAP"] = fits.BinTableHDU(fibermap, name="FIBERMAP")
+    found = desi_catalogue.read(path)
+    assert dict(zip(found.targetid, found.cuts[cut], strict=True)) == {i: i != IDS[1] for i in IDS}
+    with fits.open(path, mode="update") as hdus:
+        fibermap.remove_column("COADD_FIBERSTATUS")
+        hdus["FIBERMAP"] = fits.BinTableHDU(fibermap, name="FIBERMAP")
+    assert cut not in desi_catalogue.read(path).cuts
+    with fits.open(path, mode="update") as hdus:
+        del hdus["FIBERMAP"]
+    assert cut not in desi_catalogue.read(path).cuts
+
+
+def test_two_tables_of_a_catalogue_have_the_same_targets(tmp_path: Path) -> None:
+    path = sf.write_mwsall(tmp_path / "m.fits", IDS, sf.labels_of(4, 1), sp_labels=sf.labels_of(4, 2))
+    with fits.open(path, mode="update") as hdus:
+        hdus["RVTAB"].data["TARGETID"] = IDS[::-1]
+    with pytest.raises(BadInput, match="field TARGETID differs between RVTAB and SPTAB"):
+        desi_catalogue.read(path, "SPTAB")

@@ -206,7 +206,7 @@ def grid(
         nodes.setdefault((m.teff, m.logg, m.mh), m)
     axes = [np.array(sorted({n[i] for n in nodes})) for i in range(len(AXES))]
     _check_lattice(folder, axes, nodes)
-    wave, flux = _nodes(folder, [nodes[n] for n in product(*(a.tolist() for a in axes))], air, window)
+    wave, flux = _nodes([nodes[n] for n in product(*(a.tolist() for a in axes))], air, window)
     made = SpectralGrid.from_arrays(wave, flux.reshape(*(len(a) for a in axes), -1), axes)
     made.resolution = float(resolutions[0])
     return made
@@ -232,9 +232,7 @@ def _check_lattice(folder: Path, axes: list[np.ndarray], nodes: dict[tuple[float
         )
 
 
-def _nodes(
-    folder: Path, models: list[Model], air: bool | None, window: tuple[float, float]
-) -> tuple[np.ndarray, np.ndarray]:
+def _nodes(models: list[Model], air: bool | None, window: tuple[float, float]) -> tuple[np.ndarray, np.ndarray]:
     """Common wave (pixels,) and flux (models, pixels) float32."""
     common: np.ndarray | None = None
     out = np.empty((0, 0), np.float32)
@@ -250,8 +248,7 @@ def _nodes(
         if len(wave) != len(common) or not np.allclose(wave, common, rtol=1e-8, atol=0):
             raise BadInput(f"{model.path}: field wave differs from that of the other spectra; give one sampling.")
         out[i] = flux / np.median(continuum)
-    if common is None:
-        raise BadInput(f"{folder} holds no BOSZ spectra; give the folder that does.")
+    assert common is not None, "a lattice has nodes"
     return common, out
 
 
