@@ -172,7 +172,8 @@ def _star_figures(site: Site, e: Experiment, name: str, best: Tried, rows: list[
     if stars is None or not drawn:
         return none
     first = drawings.answer_of(stars, best)
-    pairs = [(t.title, a) for t in _panels(e, best, rows) if (a := drawings.answer_of(stars, t)) is not None]
+    answers = [a for t in _panels(e, best, rows) if (a := drawings.answer_of(stars, t)) is not None]
+    pairs = [(_choice_name(e.model(a.model).title, a), a) for a in answers]
     if first is None or not pairs:
         return none
     key = f"transfer-{e.file.name}-{name}".replace(".", "-")
