@@ -1,15 +1,17 @@
 """The simulator against physics, published numbers and independent codes."""
 
+import re
 from copy import copy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from model import data, instruments, noise
-from model.grid import AXES, SpectralGrid, from_npz_arrays, load_optical
+from model.grid import AXES, SpectralGrid, from_npz_arrays, from_plain_arrays, load_optical
 from model.interpolation import leave_one_out
-from model.resample import fill, resample, vacuum_from_air
+from model.resample import fill, resample, slope, vacuum_from_air
 from model.simulator import PRIORS, Simulator, fixed_set, generator
 from site_builder.contract import BadInput
 from site_builder.contract.schema import Prior
@@ -210,6 +212,16 @@ def test_air_to_vacuum() -> None:
     )
 
 
+@pytest.mark.parametrize("changes", [{"flux": np.ones((4, 4, 3, 50))}, {"R": None}])
+def test_a_damaged_grid_of_one_s_own_is_one_sentence(changes: dict[str, np.ndarray | None]) -> None:
+    whole = {"wave_vac": np.linspace(7000, 9000, 50), "flux": np.ones((4, 4, 4, 50)), "R": np.float64(9000)}
+    whole |= {name: np.arange(4.0) for name in AXES}
+    assert from_plain_arrays(dict(whole), "grid.npz").resolution == 9000
+    damaged = {k: v for k, v in (whole | changes).items() if v is not None}
+    with pytest.raises(BadInput, match=rf"^grid\.npz: field {next(iter(changes))} .*; write the grid"):
+        from_plain_arrays(damaged, "grid.npz")
+
+
 @pytest.mark.parametrize("damage", ["missing", "shape", "empty"])
 def test_a_damaged_grid_is_one_sentence(damage: str) -> None:
     arrays = {
@@ -243,3 +255,46 @@ def test_damaged_data_files_are_refused(tmp_path, monkeypatch: pytest.MonkeyPatc
         data.load("pfs_mr_noise_model.npz")
     with pytest.raises(BadInput, match="damaged"):
         data.read_npz(tmp_path / "pfs_mr_noise_model.npz")
+
+
+def test_a_manifest_without_an_entry_or_without_a_file_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match=r"field files has no entry another\.npz; add it with its sha256"):
+        data.load("another.npz")
+    monkeypatch.setattr(data, "DATA", tmp_path)
+    for content, said in (
+        (None, "cannot be read (No such file or directory); restore it with git checkout data."),
+        ("[]", "field files cannot be read; restore it with git checkout data."),
+    ):
+        if content is not None:
+            (tmp_path / "manifest.json").write_text(content)
+        with pytest.raises(BadInput, match=re.escape(said)):
+            data.manifest.__wrapped__()
+
+
+def test_what_instruments_and_grids_do_not_have_is_refused(
+    grid: SpectralGrid, pfs: Simulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(BadInput, match="--instrument: hubble is not known; choose one of pfs-mr, lamost"):
+        instruments.get("hubble")
+    inside = (grid.wave > 7200) & (grid.wave < 8800)
+    with pytest.raises(BadInput, match=r"grid: field wave_vac \(720\d-8800 A\) does not cover pfs-mr"):
+        pfs.instrument.lsf_matrix(grid.wave[inside])
+    with pytest.raises(ValueError, match="derivative must be 0 or 1"):
+        grid.axes[0].weights(torch.tensor([5000.0]), 2)
+    arrays = data.load("pfs_mr_noise_model.npz")
+    twice = arrays | {"sampling_factor": 2 * arrays["sampling_factor"]}
+    monkeypatch.setattr(data, "load", lambda name: twice)
+    with pytest.raises(BadInput, match="field sampling_factor is not 1"):
+        instruments.pfs_mr()
+
+
+def test_the_slope_of_a_spectrum_is_that_of_its_line() -> None:
+    wave = np.linspace(7500, 8700, 200)
+    rise, error = slope(wave, 2 * (1 + 0.3 * (wave - 8000) / 1000), np.ones(200))
+    assert rise == pytest.approx(0.3)
+    assert 0 < error < 1
+    one_pixel = np.where(np.arange(200) == 7, 1.0, 0.0)
+    for flux, ivar in ((np.ones(200), one_pixel), (np.ones(200), np.zeros(200)), (-np.ones(200), np.ones(200))):
+        assert slope(wave, flux, ivar) == (0.0, np.inf)

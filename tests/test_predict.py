@@ -138,7 +138,9 @@ BAD = {
     "image": "no binary table has a field flux",
     "no-ivar": "field ivar is missing",
     "half": r"covers \d\d% of 7099-8853 A, but lamost needs 90%",
+    "little": r"covers [1-4]?\d% of 7099-8853 A, but lamost needs 90%; give the whole band",
     "elsewhere": "covers nothing of",
+    "huge": "holds numbers too large or too small to compute with; check the units of flux and ivar",
     "nan-flux": "field flux holds no finite number",
     "zero-ivar": "field ivar is zero or not finite throughout",
     "nan-ivar": "field ivar is zero or not finite throughout",
@@ -174,6 +176,11 @@ def test_bad_files_are_one_sentence(
             Table({"wave": wave, "flux": flux}).write(path)
         case "half":
             write(path, wave[half], flux[half], ivar[half])
+        case "little":
+            little = wave < 7400
+            write(path, wave[little], flux[little], ivar[little])
+        case "huge":
+            write(path, wave, flux * 1e306, ivar)
         case "elsewhere":
             write(path, wave - 3500, flux, ivar)
         case "nan-flux":

@@ -2,13 +2,14 @@
 
 import json
 import os
+import platform
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from model import cli
+from model import cli, provenance
 from model.config import run_config
 from model.pipeline import smaller
 from model.provenance import config_sha256, flat
@@ -74,6 +75,7 @@ def test_bad_input_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
         (["train", "--seed", "-1"], "--seed -1 is negative"),
         (["train", "--instrument", "hubble"], "--instrument: hubble is not known; choose pfs-mr or lamost"),
         (["export"], "no preset was named"),
+        (["predict"], "predict: no file was named"),
         (["export", "specvit-nano", "--runs", "nowhere"], "ridge.npz is not there; train the run with python -m model"),
         (["simulate", "--out", "x.fits", "--n", "0"], "--n 0 is no number of spectra"),
     ],
@@ -104,3 +106,17 @@ def test_configurations_are_told_apart_by_their_hash() -> None:
     assert len({config_sha256(c) for c in [base, *others]}) == 4
     assert flat(base)["vit.patch_size"] == 256
     assert flat(base)["training.learning_rate"] == 1e-3
+
+
+def test_without_git_or_a_list_of_processors_the_record_says_what_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provenance, "ROOT", tmp_path)
+    assert provenance.commit() == ("unknown", True)
+
+    def refuse(*_: object, **__: object) -> str:
+        raise FileNotFoundError(2, "No such file or directory")
+
+    monkeypatch.setattr(Path, "read_text", refuse)
+    monkeypatch.setattr("platform.processor", lambda: "")
+    assert provenance.machine.__wrapped__().cpu == platform.machine()
