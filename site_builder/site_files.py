@@ -68,7 +68,7 @@ def publish_results(results: Results, site: Site) -> None:
     for entry in results.index.files:
         site.publish_copy(PUBLISHED_BELOW + entry.path, results.place(entry.path), entry.sha256)
     for path, file in results.files.items():
-        for name, sha256 in file.attachments.items():
+        for name, (sha256, _size) in file.attachments.items():
             beside = results.place(path).parent / name
             site.publish_copy(f"{PUBLISHED_BELOW}{path.rpartition('/')[0]}/{name}", beside, sha256)
 

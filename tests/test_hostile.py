@@ -3,6 +3,7 @@
 import json
 import re
 import resource
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,8 @@ from pydantic import ValidationError
 from model.surveys import formats
 from site_builder import checks, site_files
 from site_builder.contract import BadInput
-from site_builder.contract.io import sentence
-from site_builder.contract.schema import IndexEntry, NetworkFile
+from site_builder.contract.io import read_file, sentence
+from site_builder.contract.schema import Index, IndexEntry, NetworkFile
 from site_builder.explain import tree
 from site_builder.figures import svg
 from site_builder.publish import Site
@@ -123,6 +124,23 @@ def test_no_attachment_lies_elsewhere(name: str) -> None:
     NetworkFile.model_validate(content)
     with pytest.raises(ValidationError):
         NetworkFile.model_validate(content | {"file": name})
+
+
+def test_a_network_of_10_gb_is_refused_before_memory_is_taken(tmp_path: Path) -> None:
+    """Whether its description claims the size (no page could serve it) or the file alone has it."""
+    index = Index.model_validate_json((ROOT / "results/index.json").read_bytes())
+    entry = next(e for e in index.files if e.kind == "network")
+    content = json.loads((ROOT / "results" / entry.path).read_text())
+    with pytest.raises(ValidationError, match="less than or equal to 100000000"):
+        NetworkFile.model_validate(content | {"bytes": 10**10})
+    (tmp_path / entry.path).parent.mkdir(parents=True)
+    shutil.copy(ROOT / "results" / entry.path, tmp_path / entry.path)
+    with (tmp_path / entry.path).with_name("network.onnx").open("wb") as file:
+        file.truncate(10**10)  # takes no room on the disk
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadInput, match=r"its sha256 is not the one that network\.json gives"):
+        read_file(tmp_path, entry)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 250
 
 
 # A reader's files

@@ -63,8 +63,8 @@ class ContractFile(Strict):
     provenance: Provenance
 
     @property
-    def attachments(self) -> dict[str, str]:
-        """Files beside this one that belong to it, each with its hash."""
+    def attachments(self) -> dict[str, tuple[str, int]]:
+        """Files beside this one that belong to it, each with its hash and its bytes."""
         return {}
 
 

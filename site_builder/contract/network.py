@@ -30,7 +30,7 @@ class NetworkFile(ContractFile):
     kind: Literal["network"] = "network"
     file: Literal["network.onnx"]
     sha256: Sha256
-    bytes: int = Field(ge=1)
+    bytes: int = Field(ge=1, le=100_000_000, description="of the file; GitHub Pages takes none larger than 100 MB")
     opset: int = Field(ge=1, description="version of ONNX's operators")
     precision: str = Field(description="how numbers are stored and computed")
     weights: str = Field(description="weights that it was made from")
@@ -50,6 +50,6 @@ class NetworkFile(ContractFile):
     parity: Parity
 
     @property
-    def attachments(self) -> dict[str, str]:
-        """The ONNX file and its hash."""
-        return {self.file: self.sha256}
+    def attachments(self) -> dict[str, tuple[str, int]]:
+        """The ONNX file, its hash and its bytes."""
+        return {self.file: (self.sha256, self.bytes)}
