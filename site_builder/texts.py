@@ -96,6 +96,8 @@ def script_texts(page: Page, results: Results) -> dict[str, Any] | None:
         return None
     own = i18n.catalogue(i18n.language().code)
     modules = {m for script in ("js/common.js", *page.scripts) for m in _imports(STATIC, script)}
+    if "js/live/model.js" in modules:  # starts the worker by an address that the page gives it
+        modules.update(_imports(STATIC, "js/live/worker.js"))
     places = {f"static/{m}" for m in modules}
     found: dict[str, Any] = {
         key: own.plurals.get(key) or own.texts[key] for key, files in own.places.items() if files & places

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from site_builder.cli import build
+from site_builder.i18n import language
 from site_builder.pages import PAGES, PageModule
 from site_builder.publish import Site, write_site
 from site_builder.render import render_page
@@ -38,7 +39,7 @@ def serve(folder: Path) -> Iterator[str]:
 
 
 def build_site(results: Path, out: Path, modules: Sequence[PageModule] | None = None) -> Path:
-    """Build a site as ``build.py`` does, or quicker with some of its pages, and return its folder."""
+    """Build a site as ``build.py`` does, or quicker with some of its pages in one language, and return its folder."""
     if modules is None:
         write_site(out, build(results))
         return out
@@ -46,7 +47,7 @@ def build_site(results: Path, out: Path, modules: Sequence[PageModule] | None = 
     publish_results(loaded, site)
     for module in modules:
         html = render_page(module.PAGE, PAGES, loaded, site, {"json_ld": None} | module.context(loaded, site))
-        site.publish(module.PAGE.file, html)
+        site.publish(language().folder + module.PAGE.file, html)
     site.make_all()  # what no template looks at: the inspector
     write_site(out, site.files)
     return out

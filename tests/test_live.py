@@ -3,6 +3,7 @@
 import base64
 import json
 import random
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from model.simulated import write_simulated
 from model.surveys import lamost, pack
 from model.surveys.formats import read_rows
 from model.surveys.tables import TableSpectrum
+from site_builder import i18n
 from site_builder.contract import BadInput
 from site_builder.pages import PAGES, index, snr, try_it
 from site_builder.publish import Site, write_site
@@ -28,6 +30,7 @@ from site_builder.site_files import publish_results
 from tests.site_fixture import build_site, serve
 from tests.survey_files import write_desi_coadd
 from tests.survey_files_more import write_apstar, write_lamost, write_sdss
+from tests.test_languages import english
 
 RESULTS = Path(__file__).parent.parent / "results"
 OBSERVED = pytest.mark.skipif(
@@ -545,6 +548,41 @@ def first_star(page: Any) -> str:
     """Path of the explorer's star within the results."""
     url: str = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).stars[0].url")
     return url.removeprefix("data/results/")
+
+
+def test_refusals_are_in_the_language_of_the_page(browser: Any, tmp_path: Path) -> None:
+    """They come from a worker, which knows English alone; the page has the translations of all that it can say."""
+    with i18n.speaking(i18n.CHINESE):
+        build_site(RESULTS, tmp_path / "SpecViT", [try_it])
+    modules = ("fits", "observe", "read", "text", "worker")
+    places = {f"static/js/live/{name}.js" for name in modules}
+    texts = {text for text, where in i18n.catalogue("zh").places.items() if where & places}
+    assert len(texts) > 50
+    files = {
+        "none.csv": "a;b\n",
+        "column.csv": "nm,flux\n" + "".join(f"{800 + i},1\n" for i in range(50)),
+        "short.csv": "wave,flux\n" + "".join(f"{8400 + i},{1 + i % 7}\n" for i in range(50)),
+    }
+    context = browser.new_context()
+    with serve(tmp_path) as url:
+        page = context.new_page()
+        bad: list[str] = []
+        page.on("pageerror", lambda e: bad.append(str(e)))
+        page.goto(f"{url}SpecViT/zh/try.html")
+        assert texts <= set(json.loads(page.inner_text("#messages")))
+        page.mouse.move(2, 2)
+        page.locator("#try-loader button").click()
+        page.wait_for_selector("#try-result:not([hidden])", timeout=60_000)
+        for name, content in files.items():
+            (tmp_path / name).write_text(content)
+            page.set_input_files("#try-file", tmp_path / name)
+            page.wait_for_selector("#try-error:not([hidden])", timeout=30_000)
+            page.wait_for_selector("#try-body[aria-busy=false]", state="attached", timeout=30_000)
+            said = page.inner_text("#try-error")
+            assert re.search("[\u4e00-\u9fff]", said), said
+            assert english(said) == [], said
+    assert bad == []
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -30,7 +30,9 @@ const patterns = Object.keys(messages)
   .sort((a, b) => b.length - a.length)
   .map((text) => {
     const escaped = text.replace(/[.*+?^$()|[\]\\]/g, "\\$&");
-    return [new RegExp(`^${escaped.replace(/\{(\w+)\}/g, "(?<$1>.+?)")}$`, "s"), text];
+    const seen = new Set(); // a field that comes again is the same
+    const field = (_, name) => (seen.has(name) ? `\\k<${name}>` : seen.add(name) && `(?<${name}>.+?)`);
+    return [new RegExp(`^${escaped.replace(/\{(\w+)\}/g, field)}$`, "s"), text];
   });
 
 /**
