@@ -193,7 +193,7 @@ function paint() {
   out.half95.textContent = answer ? t("{first} to {last}", { first: fixed(answer.logg - answer.half95, 2), last: fixed(answer.logg + answer.half95, 2) }) : "\u2013";
   out.snr.textContent = said.snr === null ? "\u2013" : fixed(said.snr, 1);
   out.coverage.textContent = `${Math.round(100 * said.coverage)}\u00a0%`;
-  out.network.textContent = network.title;
+  out.network.textContent = t(network.title);
   out.time.textContent = answer ? `${fixed(answer.ms, 0)} ms` : "\u2013";
   ui.verdict.textContent = finished(said.refusal ?? "");
   ui.verdict.hidden = !said.refusal;
@@ -229,7 +229,7 @@ function paintChart(network) {
   const data = [wave, flux];
   if (!chart) chart = build(data);
   else chart.setData(data, false);
-  chart.rename(t("Spectrum of {label}, as {title} would see it", { label: state.said.label, title: network.title }));
+  chart.rename(t("Spectrum of {label}, as {title} would see it", { label: state.said.label, title: t(network.title) }));
   chart.redraw();
   ui.caption.hidden = !state.view.rollout;
   fillTable();
