@@ -213,6 +213,7 @@ def test_lines_lie_in_their_patches_and_windows(simulator: Simulator) -> None:
         for wave in group.vacuum:
             assert any(edges[256 * p] <= wave < edges[256 * (p + 1)] for p in group.patches)
             assert any(edges[16 * w] <= wave < edges[16 * (w + 1)] for w in group.windows)
+    assert {x.id for x in explain.line_sets(edges[edges > 8300], 256, 16)} < set(found), "others lie outside"
 
 
 @pytest.fixture(scope="module")
@@ -289,6 +290,14 @@ def test_what_cannot_be_used_is_refused(
         assert error.count("\n") == 1
     assert (root / "index.json").read_bytes() == before
     assert json.loads(before)["main_run"] == "specvit-test-pfs-mr"
+    without = tmp_path / "without"
+    shutil.copytree(root, without)
+    index = read_index(root)
+    kept = [e for e in index.files if not e.path.endswith("predictions.test.json")]
+    write_index(without, index.model_copy(update={"files": kept}))
+    options = ["--weights", str(weights), "--stars", "24", "--draws", "1"]
+    assert cli.main(["attention", "--out", str(without), *options]) == 2
+    assert "it lists no runs/specvit-test-pfs-mr/predictions.test.json" in capsys.readouterr().err
 
 
 def test_weights_of_another_shape_are_refused(tiny_run: tuple[Path, Path]) -> None:

@@ -22,7 +22,7 @@ from model import cli
 from model.fetch import archives, hashes, select
 from model.fetch.archives import Remote, archive
 from model.fetch.collect import Collector, Summary, size
-from model.fetch.download import GAIN, Manners, ResumingDownloader, new_session
+from model.fetch.download import GAIN, FetchError, Manners, ResumingDownloader, new_session
 from site_builder.contract import BadInput
 
 CONTENT = np.random.default_rng(1).bytes(300_000)
@@ -243,6 +243,13 @@ def test_jitter_spreads_the_waits() -> None:
             hashes.read_text(url, new_session(), manners)
     assert len(set(waits)) > 1
     assert all(1.0 <= wait <= 3.0 for wait in waits)
+
+
+def test_a_list_of_hashes_is_no_longer_than_one(web: ArchiveServer) -> None:
+    url = web.add("a.sha256sum", b"x" * 100)
+    assert hashes.read_text(url, new_session(), Manners(), largest=100) == "x" * 100
+    with pytest.raises(FetchError, match="more than 99 bytes, too many for a list of hashes"):
+        hashes.read_text(url, new_session(), Manners(), largest=99)
 
 
 def test_a_connection_that_brings_bytes_is_not_given_up(web: ArchiveServer, tmp_path: Path) -> None:
@@ -569,6 +576,12 @@ def test_every_healpixel_of_a_program(
     assert code == 0
     assert "3 files to take" in out
     assert "redrock-main-bright-7.fits" in out
+    code, _, err = run(capsys, *command, "--program", "other")
+    assert (code, "--survey main has no healpixel of --program other; give another." in err) == (2, True)
+    code, _, err = run(capsys, *command[:4], "--mirror", f"{web.url}nowhere/", "--out", tmp_path / "e", "--dry-run")
+    assert code == 2
+    assert "--all: the list of healpixels" in err
+    assert "cannot be had" in err
 
 
 def test_stars_and_fields_of_apogee(catalogues: dict[str, Path]) -> None:

@@ -4,6 +4,7 @@ import json
 import os
 import signal
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from survey_files import CA_TRIPLET, labels_of, write_desi_coadd, write_mwsall
 
 from model import cli
 from model.data import sha256
-from model.ingest import catalogue, layout, sources
+from model.ingest import catalogue, layout, run, sources, task
 from model.ingest.manifest import read_manifest
 from model.surveys import LABELS, desi, desi_catalogue
 from site_builder.contract import BadInput
@@ -147,6 +148,10 @@ def test_nothing_usable_is_an_error(survey: Path, tmp_path: Path, capsys: pytest
     assert "coadd-0.fits cannot be read as FITS" in refused(*command(survey, tmp_path / "a", inputs=tmp_path / "in"))
     (tmp_path / "in/coadd-1.fits").write_bytes(b"")
     assert "none of 2 files gave a spectrum" in refused(*command(survey, tmp_path / "b", inputs=tmp_path / "in"))
+    (tmp_path / "other").mkdir()
+    write_desi_coadd(tmp_path / "other/coadd-0.fits", [5, 6], 0, arms=("R", "Z"), resolution=False)
+    said = refused(*command(survey, tmp_path / "d", inputs=tmp_path / "other"))
+    assert "none of 1 files gave a spectrum; give files and a --catalogue of the same objects." in said
     plain = ["ingest", str(survey / "healpix"), "--workers", "0", "--out"]
     assert "give --catalogue, or --unlabelled" in refused(*plain, out)
     assert "field unlabelled differs" in refused(*plain, out, "--unlabelled")
@@ -360,6 +365,20 @@ def test_a_file_that_ends_its_worker_is_given_up_and_the_others_are_not(folder: 
     assert manifest.files == {"done": 10, "damaged": 1}
     [reason] = [r.reason for r in manifest.records if r.reason]
     assert reason.startswith(f"{folder}/5a.npz ended every worker that read it")
+
+
+def test_a_worker_that_does_not_see_the_folder(folder: Path, tmp_path: Path) -> None:
+    job = task.Job(next(folder.iterdir()), tmp_path / "elsewhere", sources.get("desi"), None, 10, True)
+    with pytest.raises(BadInput, match="elsewhere is not seen by a worker; give a folder that all workers share"):
+        task.ingest_file(job)
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_survey_with_labels_in_its_files_takes_no_catalogue(folder: Path, tmp_path: Path) -> None:
+    source = replace(sources.get("desi"), prepare=None, join=None)
+    options = run.Options(out=tmp_path / "out", catalogue=tmp_path / "labels.fits", workers=0)
+    with pytest.raises(BadInput, match="--catalogue: desi has labels in its files; leave the option out"):
+        run.ingest(list(folder.iterdir()), source, options)
 
 
 def test_the_survey_of_a_name() -> None:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -86,6 +87,17 @@ def test_the_order_depends_on_seed_and_epoch_alone(shards: Path) -> None:
     assert len({str(e) for e in [*epoch, rows(ShardStream(shards, 30, seed=2, buffer=64))]}) == 4
 
 
+def test_more_processes_than_spectra_are_refused(shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert sum(map(len, rows(ShardStream(shards, 13, rank=1, world=337)))) == 1
+    with pytest.raises(BadInput, match="338 processes cannot share 337 spectra; give fewer processes"):
+        ShardStream(shards, 13, rank=1, world=338)
+    monkeypatch.setattr("model.ingest.stream.get_worker_info", lambda: SimpleNamespace(num_workers=2, id=0))
+    with pytest.raises(BadInput, match="338 processes and workers cannot share 337 spectra; give fewer"):
+        next(iter(ShardStream(shards, 13, rank=1, world=169)))
+
+
+# torch warns where there are fewer cores than workers
+@pytest.mark.filterwarnings("ignore:This DataLoader will create:UserWarning")
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_a_loader_with_workers_gives_each_spectrum_once(shards: Path, workers: int) -> None:
     stream = ShardStream(shards, 13, seed=4, rank=1, world=2, buffer=32)

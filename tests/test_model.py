@@ -190,6 +190,13 @@ def test_weights_round_trip_and_damage(tmp_path: Path) -> None:
     assert loaded.config == SMALL
     for name, value in net.state_dict().items():
         assert torch.equal(value, loaded.state_dict()[name])
+    sidecar = path.with_suffix(".json")
+    described = sidecar.read_text()
+    for broken in (described[:-9], "{}", described.replace('"pool"', '"pond"')):
+        sidecar.write_text(broken)
+        with pytest.raises(BadInput, match=r"w\.json: field vit cannot be read .*; restore it"):
+            checkpoint.load_weights(path)
+    sidecar.write_text(described)
     path.write_bytes(path.read_bytes()[:-50])
     with pytest.raises(BadInput, match="damaged"):
         checkpoint.load_weights(path)
@@ -206,6 +213,17 @@ def test_schedule_warms_up_and_falls_to_zero() -> None:
     assert rates.index(max(rates)) in (99, 100)
     assert rates[-1] < 1e-8
     assert all(a >= b for a, b in itertools.pairwise(rates[100:]))
+
+
+def test_a_cool_down_leaves_the_cosine_and_falls_straight() -> None:
+    whole = TrainConfig(presentations=256_000, learning_rate=1e-3, warmup=25_600)
+    config = replace(whole, cooldown_from=128_000, cooldown=25_600)
+    leave, end = 128_000 // config.batch_size, (128_000 + 25_600) // config.batch_size
+    assert config.steps == end
+    rates = [rate(step, config) for step in range(end)]
+    assert rates[: leave + 1] == [rate(step, whole) for step in range(leave + 1)]
+    falls = [a - b for a, b in itertools.pairwise([*rates[leave:], 0.0])]
+    np.testing.assert_allclose(falls, rates[leave] / (end - leave))
 
 
 def test_mlp_and_ridge(lamost: Simulator, validation: Batch) -> None:

@@ -7,12 +7,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from model import cli, provenance
+from model import cli, data, provenance, studies
 from model.config import run_config
 from model.pipeline import smaller
 from model.provenance import config_sha256, flat
+from model.surveys import lamost
 from site_builder import cli as site_cli
 from site_builder.results import Results
 
@@ -120,3 +122,22 @@ def test_without_git_or_a_list_of_processors_the_record_says_what_it_can(
     monkeypatch.setattr(Path, "read_text", refuse)
     monkeypatch.setattr("platform.processor", lambda: "")
     assert provenance.machine.__wrapped__().cpu == platform.machine()
+
+
+@pytest.mark.parametrize("kind", ["scaling", "ablations"])
+def test_a_study_is_of_the_run_that_is_named(kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = []
+    for name in ("scaling", "ablations"):
+        monkeypatch.setattr(studies.Study, name, lambda self, name=name: made.append((name, self.pipeline.folder)))
+    assert cli.main(["study", kind, "--preset", "specvit-nano", "--seed", "3", "--runs", str(tmp_path)]) == 0
+    assert made == [(kind, tmp_path / run_config("specvit-nano", "pfs-mr", 3).run_id)]
+
+
+@pytest.mark.skipif(not lamost.available(), reason="the observed spectra are not here")
+def test_the_relative_noise_of_lamost_is_what_its_stars_say(tmp_path: Path) -> None:
+    assert cli.main(["lamost-noise", "--out", str(tmp_path / "noise.npz")]) == 0
+    made, kept = (data.read_npz(p) for p in (tmp_path / "noise.npz", data.DATA / "lamost_relative_noise.npz"))
+    assert set(made) == set(kept)
+    np.testing.assert_allclose(made["wave_vac"], kept["wave_vac"])
+    # the file was made before eleven stars without half of their pixels were left out
+    np.testing.assert_allclose(made["shape"], kept["shape"], rtol=3e-3)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.cli import main as model_main
 from model.surveys import examples, lamost
 from site_builder.contract import BadInput
 from site_builder.results import Results
@@ -50,13 +51,18 @@ def test_holes_between_detectors_are_not_bridged() -> None:
     assert file.sigma is None
 
 
-def test_added_to_a_results_folder_and_the_rest_is_left_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_added_to_a_results_folder_and_the_rest_is_left_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     root = make_results(tmp_path / "results", n_stars=60, n_pixels=64)
     before = {p: (root / p).read_bytes() for p in Results.load(root).files if not p.startswith("spectra/")}
     monkeypatch.setenv("SPECVIT_OBSERVED", str(tmp_path / "nothing"))
-    written, left_out = examples.write(root)
+    assert model_main(["spectra", "--out", str(root)]) == 0
+    written = [f"spectra/{p.name}" for p in (root / "spectra").glob("*.json")]
+    said = capsys.readouterr().out
     assert "spectra/synthetic-h-giant.json" in written
-    assert any("LAMOST is left out" in sentence for sentence in left_out)
+    assert "LAMOST is left out" in said
+    assert f"{len(written)} spectra written to {root / 'spectra'}" in said
     results = Results.load(root)
     assert {p: (root / p).read_bytes() for p in before} == before
     assert set(results.spectra) == {Path(p).stem for p in written}  # those of an earlier call are gone
