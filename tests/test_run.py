@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -141,3 +142,16 @@ def test_the_relative_noise_of_lamost_is_what_its_stars_say(tmp_path: Path) -> N
     np.testing.assert_allclose(made["wave_vac"], kept["wave_vac"])
     # the file was made before eleven stars without half of their pixels were left out
     np.testing.assert_allclose(made["shape"], kept["shape"], rtol=3e-3)
+
+
+def test_the_published_recipe_in_words() -> None:
+    config = run_config("specvit-ti", "pfs-mr")
+    recipe = config.published
+    assert recipe is not None
+    assert recipe.distinct is not None
+    epochs = recipe.presentations / recipe.distinct
+    words = config.published_recipe
+    assert f"AdamW at {recipe.learning_rate:g}" in words
+    assert f"{epochs:g} epochs of {recipe.distinct} spectra" in words
+    more = replace(config, published=replace(recipe, presentations=2 * recipe.presentations))
+    assert f"{2 * epochs:g} epochs of" in more.published_recipe
