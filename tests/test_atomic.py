@@ -79,8 +79,8 @@ def test_a_site_that_was_moved_aside_is_put_back(tmp_path: Path) -> None:
 
 
 def test_what_was_moved_aside_goes_where_there_is_a_newer_site(tmp_path: Path) -> None:
+    write_site(tmp_path / "site", ONE)
     write_site(tmp_path / ".site.old-1", ONE)
-    write_site(tmp_path / "site", TWO)
     write_site(tmp_path / "site", TWO)
     assert content(tmp_path / "site")["index.html"] == TWO["index.html"]
     assert [p.name for p in tmp_path.iterdir()] == ["site"]
