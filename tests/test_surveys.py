@@ -261,6 +261,8 @@ def test_the_noise_of_adjacent_pixels() -> None:
     for part, truth in ((slice(100, 650), 0.01), (slice(1700, 2900), 0.04)):
         np.testing.assert_allclose(np.median(found[:, part] ** -0.5, axis=1), truth, rtol=0.15)
     assert not pack.local_ivar(np.ones((1, 500))).any()
+    flux[1] = np.nan
+    np.testing.assert_array_equal(pack.local_ivar(flux), np.where([[True], [False], [True]], found, 0))
 
 
 def test_velocities_from_the_triplet() -> None:

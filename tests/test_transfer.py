@@ -280,6 +280,8 @@ def test_one_spectrum_of_no_signal_does_not_spoil_a_baseline() -> None:
         model: Any = fit_baseline(name, wild, logg, 0)
         error = model.predict(np.delete(x, 7, 0)) - np.delete(logg, 7)
         assert error.std() < 0.85 * logg.std(), name
+    with pytest.raises(ValueError, match="no baseline wavelets"):
+        fit_baseline("wavelets", x, logg, 0)
 
 
 def test_fluxes_in_small_units_are_the_same_star(instrument: instruments.Instrument) -> None:
