@@ -37,7 +37,9 @@ def chromium() -> str:
 
 
 class Packing(http.server.SimpleHTTPRequestHandler):
-    """Serves text gzipped and lets browsers keep files for ten minutes, as GitHub Pages does; writes no log."""
+    """Serves text gzipped over connections that stay open, to be kept for ten minutes, as GitHub Pages does; no log."""
+
+    protocol_version = "HTTP/1.1"
 
     def log_message(self, format: str, *args: Any) -> None:
         """Say nothing."""
