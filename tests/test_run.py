@@ -140,8 +140,7 @@ def test_the_relative_noise_of_lamost_is_what_its_stars_say(tmp_path: Path) -> N
     made, kept = (data.read_npz(p) for p in (tmp_path / "noise.npz", data.DATA / "lamost_relative_noise.npz"))
     assert set(made) == set(kept)
     np.testing.assert_allclose(made["wave_vac"], kept["wave_vac"])
-    # the file was made before eleven stars without half of their pixels were left out
-    np.testing.assert_allclose(made["shape"], kept["shape"], rtol=3e-3)
+    np.testing.assert_allclose(made["shape"], kept["shape"], rtol=1e-6)
 
 
 def test_the_published_recipe_in_words() -> None:
