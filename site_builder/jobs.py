@@ -103,8 +103,11 @@ def run(jobs: Sequence[Job], cache: Cache, processes: int) -> None:
         _todo = todo
         try:
             with multiprocessing.get_context("fork").Pool(processes) as pool:
-                for job, content in zip(todo, pool.map(_make, range(len(todo)), chunksize=1), strict=True):
-                    job.finish(content)
+                made = pool.map(_make, range(len(todo)), chunksize=1)
+                pool.close()
+                pool.join()  # workers end by themselves; one that is told to in the middle of something may not
+            for job, content in zip(todo, made, strict=True):
+                job.finish(content)
         finally:
             _todo = ()
     for job in todo:
