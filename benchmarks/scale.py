@@ -1,6 +1,7 @@
 """Building sites of large results, up to a million predictions and 5 000 spectra: seconds, memory, page sizes."""
 
 import json
+import multiprocessing
 import os
 import subprocess
 import sys
@@ -40,7 +41,14 @@ def measure(steps: tuple[tuple[int, int], ...] = STEPS) -> Section:
     )
     for stars, spectra in steps:
         with tempfile.TemporaryDirectory() as folder:
-            results = make_large_results(Path(folder) / "results", stars, spectra)
+            results = Path(folder) / "results"
+            # in a process of its own: what this one has taken would be counted as the builder's, which it starts
+            maker = multiprocessing.get_context("spawn").Process(
+                target=make_large_results, args=(results, stars, spectra)
+            )
+            maker.start()
+            maker.join()
+            assert maker.exitcode == 0
             size = sum(entry["bytes"] for entry in json.loads((results / "index.json").read_text())["files"])
             out = Path(folder) / "site"
             command = [sys.executable, "build.py", "--no-cache", "--results", str(results), "--out", str(out)]
