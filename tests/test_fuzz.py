@@ -140,7 +140,9 @@ def test_settings_of_another_type_or_range_are_refused(text: str, said: str, tmp
 
 numbers = st.floats(allow_nan=True, allow_infinity=True, allow_subnormal=True, width=64)
 names = st.sampled_from(["wave", "WAVE", "lambda", "loglam", "flux", "ivar", "error", "sigma"]) | st.text(
-    st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=8  # what a FITS header can hold
+    st.characters(min_codepoint=32, max_codepoint=126),
+    min_size=1,
+    max_size=8,  # what a FITS header can hold
 )
 
 
