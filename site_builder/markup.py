@@ -156,7 +156,7 @@ def _joined(match: re.Match[str]) -> str:
     """Strokes of one look behind each other (error bars, rules) as one path."""
     if "opacity" in match[1]:
         return match[0]
-    strokes = "".join(re.sub(r"\s*([ML])\s*", r"\1", d).strip() for d in _D.findall(match[0]))
+    strokes = "".join(_D.findall(match[0]))
     return f'<path d="{strokes}"{match[1]}/>'
 
 
@@ -178,7 +178,7 @@ def _joined_grid(clean: str) -> str:
     line = re.compile(rf'<path d="([^"]*)"([^>]* stroke="{paint("grid")}"[^>]*)/>')
     panels: dict[str, list[str]] = {}
     for d, look in line.findall(clean):
-        panels.setdefault(look, []).append(re.sub(r"\s*([ML])\s*", r"\1", d).strip())
+        panels.setdefault(look, []).append(d)
     return line.sub(lambda m: f'<path d="{"".join(panels.pop(m[2]))}"{m[2]}/>' if m[2] in panels else "", clean)
 
 

@@ -46,6 +46,8 @@ class Document(HTMLParser):
             self.headings.append(tag)
         self.links += [a[name] for name in ("href", "src") if name in a]
         self.targets += [a[name] for name in ("popovertarget", "aria-controls", "aria-labelledby") if name in a]
+        if tag == "use":
+            self.targets.append(a["href"].removeprefix("#"))
         if "id" in a:
             self.ids.append(a["id"])
         self.forbidden += [f"{tag} {name}" for name in a if name == "style" or name.startswith("on")]

@@ -92,7 +92,7 @@ def relative_noise(wave: np.ndarray) -> np.ndarray:
     spectra, _ = read_dr10()
     good = (spectra.ivar > 0) & (spectra.flux > 0)
     spectra.flux[~good], spectra.ivar[~good] = np.nan, np.nan
-    spectra = spectra.take(good.any(1))
+    spectra = spectra.take(np.flatnonzero(good.any(1)))
     level = np.nanmedian(spectra.flux, axis=1, keepdims=True)
     shape = spectra.ivar**-0.5 / np.sqrt(spectra.flux * level)
     shape /= np.nanmedian(shape, axis=1, keepdims=True)
