@@ -157,7 +157,7 @@ class Journey:
 @torch.inference_mode()
 def journey(net: SpecViT, flux: Tensor) -> Journey:
     """Activations of one normalised spectrum (pixels,)."""
-    _, activations = net(flux[None])
+    _, activations = net(flux[None], explicit=True)  # all tokens through the last layer
     x = activations["embedding"]
     if net.cls is not None:
         x = torch.cat([net.cls, x], dim=1)

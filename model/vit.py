@@ -201,11 +201,24 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(c.width, 3 * c.width)
         self.out = nn.Linear(c.width, c.width)
 
-    def forward(self, x: Tensor, explicit: bool = False) -> tuple[Tensor, Tensor | None]:
-        """(B, T, width) -> the same, and the weights (B, heads, T, T) if ``explicit``."""
+    def forward(self, x: Tensor, explicit: bool = False, asking: int | None = None) -> tuple[Tensor, Tensor | None]:
+        """(B, T, width) -> (B, asking, width) and, if ``explicit``, the weights (B, heads, asking, T).
+
+        The first ``asking`` tokens read all tokens; None: every token does.
+        """
         b, t, w = x.shape
-        # contiguous: one copy here instead of one for each product
-        q, k, v = self.qkv(x).view(b, t, 3, self.heads, w // self.heads).permute(2, 0, 3, 1, 4).contiguous()
+        if asking is None:
+            # contiguous: one copy here instead of one for each product
+            q, k, v = self.qkv(x).view(b, t, 3, self.heads, -1).permute(2, 0, 3, 1, 4).contiguous()
+        else:
+            ask, read = (slice(None, w), slice(w, None))
+            q = F.linear(x[:, :asking], self.qkv.weight[ask], self.qkv.bias[ask])
+            q = q.view(b, asking, self.heads, -1).transpose(1, 2)
+            k, v = (
+                F.linear(x, self.qkv.weight[read], self.qkv.bias[read])
+                .view(b, t, 2, self.heads, -1)
+                .permute(2, 0, 3, 1, 4)
+            )
         weights = None
         # the fused kernel's bfloat16 backward is many times slower than two products on a CPU (torch 2.13)
         slow = x.device.type == "cpu" and torch.is_autocast_enabled("cpu")
@@ -216,7 +229,7 @@ class Attention(nn.Module):
                 y = weights @ v
         else:
             y = F.scaled_dot_product_attention(q, k, v)
-        return self.out(y.transpose(1, 2).reshape(b, t, w)), weights if explicit else None
+        return self.out(y.transpose(1, 2).reshape(b, -1, w)), weights if explicit else None
 
 
 class Layer(nn.Module):
@@ -230,10 +243,10 @@ class Layer(nn.Module):
             nn.Linear(c.width, c.mlp_ratio * c.width), nn.GELU(), nn.Linear(c.mlp_ratio * c.width, c.width)
         )
 
-    def forward(self, x: Tensor, explicit: bool = False) -> tuple[Tensor, Tensor | None]:
-        """(B, T, width) -> the same, and the attention weights if ``explicit``."""
-        y, weights = self.attention(self.norm1(x), explicit)
-        x = x + y
+    def forward(self, x: Tensor, explicit: bool = False, asking: int | None = None) -> tuple[Tensor, Tensor | None]:
+        """(B, T, width) -> its first ``asking`` tokens (None: all), and the attention weights if ``explicit``."""
+        y, weights = self.attention(self.norm1(x), explicit, asking)
+        x = x[:, :asking] + y
         return x + self.mlp(self.norm2(x)), weights
 
 
@@ -268,11 +281,12 @@ class SpecViT(Network):
 
         Args:
             flux: (B, pixels) as ``Instrument.normalise`` returns it.
-            explicit: compute attention by an explicit softmax and return it.
+            explicit: compute attention by an explicit softmax and return it, of all tokens in all layers. Without
+                it only the CLS token passes the last layer, where nothing else is read: the same prediction.
 
         Returns:
             raw (B, 2) = (mean, log sigma) in scaled units, and activations: ``embedding`` (B, patches,
-            width), ``layer0`` ... (B, tokens, width), ``attention0`` ... (B, heads, tokens, tokens) if
+            width), ``layer0`` ... (B, tokens or 1, width), ``attention0`` ... (B, heads, tokens, tokens) if
             explicit, ``pooled`` (B, width).
         """
         activations: dict[str, Any] = {}
@@ -283,7 +297,9 @@ class SpecViT(Network):
         if self.position is not None:
             x = x + self.position
         for i, layer in enumerate(self.layers):
-            x, weights = layer(x, explicit)
+            # of the last layer only CLS is read: no other token need pass it, unless its attention is asked for
+            last = self.cls is not None and i == self.config.depth - 1 and not explicit
+            x, weights = layer(x, explicit, 1 if last else None)
             activations[f"layer{i}"] = x
             if weights is not None:
                 activations[f"attention{i}"] = weights

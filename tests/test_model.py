@@ -71,7 +71,25 @@ def test_the_published_shape() -> None:
     with torch.no_grad():
         raw, activations = net(torch.randn(2, 4096))
     assert raw.shape == (2, 2)
-    assert activations["layer5"].shape == (2, 257, 384)
+    assert activations["layer4"].shape == (2, 257, 384)
+    assert activations["layer5"].shape == (2, 1, 384)  # only CLS passes the last layer
+
+
+@pytest.mark.parametrize("depth", [1, 3])
+def test_tokens_that_nobody_reads_change_nothing(depth: int) -> None:
+    """Passing only CLS through the last layer gives the prediction and the gradients of passing all tokens."""
+    torch.manual_seed(0)
+    net = SpecViT(VitConfig(n_pixels=128, patch_size=16, width=12, depth=depth, heads=3)).double()
+    torch.nn.init.normal_(net.head.weight)
+    flux = torch.randn(4, 128, dtype=torch.float64)
+    results = []
+    for explicit in (False, True):
+        net.zero_grad()
+        raw, activations = net(flux, explicit)
+        raw.square().sum().backward()
+        results.append([raw.detach(), activations["pooled"].detach(), *(p.grad for p in net.parameters())])
+        assert activations[f"layer{depth - 1}"].shape == (4, 9 if explicit else 1, 12)
+    torch.testing.assert_close(*results, rtol=1e-10, atol=1e-12)
 
 
 def test_shared_embedding_is_a_convolution() -> None:
