@@ -225,7 +225,7 @@ def explain(files: Mapping[str, bytes], path: str, texts: Texts) -> list[Found]:
             where = " ".join(node.text.split())
         if node.tag == "time" and _plain(node.attrs.get("datetime", "")) in texts.whole:
             found.append(Found(node.text, "text", (texts.whole[_plain(node.attrs["datetime"])],), "is", where))
-        elif node.tag == "data":
+        elif "data-src" in node.attrs and node.attrs.get("class") == "num":
             found.append(_value(node, where))
         elif node.tag == "svg":
             if _TOKEN.search("".join(c.text for c in node.walk() if c.tag == "text")):

@@ -1,4 +1,4 @@
-"""The one place where text becomes trusted markup: numbers, source marks, SVG and MathML.
+"""The one place where text becomes trusted markup: numbers, source marks, a script, SVG and MathML.
 
 ruff's S704 (unsafe use of Markup) is switched off here and nowhere else.
 
@@ -21,6 +21,7 @@ from markupsafe import escape as html
 from site_builder import i18n
 from site_builder.design import CJK, LIGHT, paint, stand_ins
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
+from site_builder.svg_paths import shortened
 
 MINUS, THIN, NBSP = "\u2212", "\u2009", "\u00a0"
 BESIDE = ("data/", "CITATION.cff", "static/")  # sources that are no results: in the site, or in the repository
@@ -42,7 +43,7 @@ def format_number(value: float | int | str, digits: int | None = None, sign: boo
 
 
 def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = False, scale: float = 1.0) -> Markup:
-    """A number of the results: shown rounded, with its full value and the place it was read from.
+    """A number of the results: shown rounded, with the place it was read from, where its full value stands.
 
     ``scale`` only changes the unit (100 for per cent); ``data-scale`` says so.
     """
@@ -53,7 +54,7 @@ def number(q: Quantity, digits: int | None = None, unit: str = "", sign: bool = 
     source = html(" ".join(map(_address, q.sources)))
     tail = f"<span class=unit>{html(NBSP + i18n._(unit))}</span>" if unit else ""
     # Pages hold thousands of these, and Markup.format is slow; so each part is escaped by itself here.
-    return Markup(f'<data class=num value="{html(q.value)}" data-src="{source}"{extra}>{html(shown)}</data>{tail}')
+    return Markup(f'<span class=num data-src="{source}"{extra}>{html(shown)}</span>{tail}')
 
 
 @cache
@@ -219,7 +220,8 @@ def clean_svg(raw: str, prefix: str) -> str:
     raw = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", raw)
     raw = re.sub(r'<path d="[^"]*" fill="none"/>', "", raw)  # the invisible ground of figure and axes
     raw = _without_bare_groups(re.sub(r">\s+<", "><", raw)).replace("<defs></defs>", "").replace("<defs/>", "")
-    return _STROKES.sub(_joined, _joined_grid(_joined_ticks(re.sub(r"\n\s*", " ", raw)))).strip()
+    joined = _STROKES.sub(_joined, _joined_grid(_joined_ticks(re.sub(r"\n\s*", " ", raw)))).strip()
+    return _PATH.sub(lambda m: f' d="{shortened(m[1])}"', joined)
 
 
 _WORDS = re.compile(r"(<text\b[^>]*>)([^<]+)(?=</text>)")
@@ -259,6 +261,17 @@ def standalone_svg(clean: str, title: str) -> str:
     clean = re.sub(r"^<svg", head, clean, count=1)
     ground = f'<rect width="100%" height="100%" fill="{LIGHT["paper"]}"/>'
     return clean.replace(">", f">{Markup('<title>{}</title>').format(title)}{ground}", 1) + "\n"
+
+
+def inline_script(script: str) -> Markup:
+    """A script of ours as part of a page; the page's policy names its hash.
+
+    Raises:
+        ValueError: it could end its element.
+    """
+    if "<" in script:
+        raise ValueError("an inline script may hold no <")
+    return Markup(script)
 
 
 def drawn_svg(parts: Sequence[str]) -> Markup:

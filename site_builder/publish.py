@@ -29,6 +29,8 @@ _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/[ \t]*|//[^\n]*)\n", re.M | re.S)
 # Together they are one file of eleven kilobytes on the way, which a browser keeps: one request before the first paint.
 SHEETS = ("vendor/uplot/uPlot.min.css", "css/site.css", "css/interactive.css", "css/live.css")
 
+FIRST_SCRIPT = "js/theme.js"
+
 
 def lean(path: str, content: bytes) -> bytes:
     """A script or style sheet of ours without comments that have lines of their own: a fifth of it on the way."""
@@ -115,6 +117,8 @@ class Site:
         self.base_url = base_url.rstrip("/") + "/" if base_url else None
         self.own = own or Own()
         self.assets = load_assets(static)
+        # part of every page: as a file it would hold up the first paint for a connection of its own
+        self.first_script = self.assets.pop(FIRST_SCRIPT, b"").decode()
         self.assets["css/site.css"] += self.own.css().encode()
         if self.own.logo is not None:
             kind, content = self.own.logo

@@ -116,6 +116,7 @@ def environment(kept: Cache | None = None) -> Environment:
         src=markup.addresses,
         fmt=markup.format_number,
         mathml=markup.mathml,
+        inline_script=markup.inline_script,
         join=markup.join,
         sep=_separator,
         star_class=class_word,

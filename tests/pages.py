@@ -1,5 +1,7 @@
 """Reading built pages in tests: numbers, links and what a strict policy forbids."""
 
+import base64
+import hashlib
 import json
 import math
 from dataclasses import dataclass, field
@@ -7,16 +9,25 @@ from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import unquote
 
+from site_builder.i18n import said
+
 
 @dataclass
 class Shown:
     """One number as a page shows it."""
 
-    value: str
     sources: list[str]
     op: str
     scale: float
     text: str = ""
+
+    def says(self, value: float | str) -> bool:
+        """Whether it is this value, in the language that is being rendered, rounded to the digits that it has."""
+        if isinstance(value, str):
+            return self.text == said(value)
+        text = self.text.replace("\u2212", "-").replace("\u2009", "").replace(",", "")
+        digits = len(text.partition(".")[2])
+        return math.isclose(float(text), value * self.scale, abs_tol=0.5001 * 10**-digits, rel_tol=6e-4)
 
 
 @dataclass
@@ -32,15 +43,15 @@ class Document(HTMLParser):
     csp: str = ""
     head: dict[str, str] = field(default_factory=dict)
     _open: Shown | None = None
+    _script: str | None = None  # an inline one that is being read
 
     def __post_init__(self) -> None:
         super().__init__()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         a = {name: value or "" for name, value in attrs}
-        if tag == "data":
-            scale = float(a.get("data-scale", "1"))
-            self._open = Shown(a["value"], a["data-src"].split(), a.get("data-op", "is"), scale)
+        if a.get("class") == "num" and "data-src" in a:
+            self._open = Shown(a["data-src"].split(), a.get("data-op", "is"), float(a.get("data-scale", "1")))
             self.numbers.append(self._open)
         if tag in ("h1", "h2", "h3"):
             self.headings.append(tag)
@@ -51,18 +62,27 @@ class Document(HTMLParser):
         if "id" in a:
             self.ids.append(a["id"])
         self.forbidden += [f"{tag} {name}" for name in a if name == "style" or name.startswith("on")]
-        if tag == "style" or (tag == "script" and "src" not in a and "json" not in a.get("type", "")):
-            self.forbidden.append(f"inline {tag}")
+        if tag == "style":
+            self.forbidden.append("inline style")
+        if tag == "script" and "src" not in a and "json" not in a.get("type", ""):
+            self._script = ""
         if tag == "meta":
             if a.get("http-equiv") == "Content-Security-Policy":
                 self.csp = a["content"]
             self.head[a.get("name") or a.get("property") or ""] = a.get("content", "")
 
     def handle_endtag(self, tag: str) -> None:
-        if tag == "data":
+        if tag == "script" and self._script is not None:
+            digest = base64.b64encode(hashlib.sha256(self._script.encode()).digest()).decode()
+            if f"'sha256-{digest}'" not in self.csp:
+                self.forbidden.append(f"inline script {self._script}")
+            self._script = None
+        if tag == "span":  # numbers hold text alone
             self._open = None
 
     def handle_data(self, data: str) -> None:
+        if self._script is not None:
+            self._script += data
         if self._open is not None:
             self._open.text += data
 

@@ -39,7 +39,7 @@ from site_builder.contract.io import read_file
 from site_builder.contract.schema import Index, IndexEntry, Interval
 from site_builder.figures import charts, pit, series, studies, transfer
 from site_builder.figures.svg import Draw
-from site_builder.markup import clean_svg
+from site_builder.markup import clean_svg, inline_script
 from site_builder.pages import deep_dive, snr, spectra
 from site_builder.pages import transfer as transfer_page
 from site_builder.publish import Site
@@ -506,3 +506,9 @@ def test_new_texts_come_in_empty_and_others_stay(tmp_path: Path, monkeypatch: py
     assert lines[:2] == ["locale/zh/LC_MESSAGES/site.po: 1 to translate", "  Overall"]
     again = path.read_text(encoding="utf-8")
     assert again.count("msgstr") == old.count("msgstr")
+
+
+def test_an_inline_script_cannot_end_its_element() -> None:
+    assert inline_script("a();") == "a();"
+    with pytest.raises(ValueError, match="no <"):
+        inline_script("a('</script>')")

@@ -182,13 +182,13 @@ def test_runs_of_two_folders_side_by_side(one: Path, tmp_path: Path, monkeypatch
     assert text.count('data-src="data/results/runs/second-run/metrics.test.json') > 5
     cache: dict[str, Any] = {}
     for shown in page.numbers:
-        assert str(derive(files, shown, cache)) == shown.value
+        assert shown.says(derive(files, shown, cache))
     listed = {entry["path"] for entry in json.loads(files["data/results/index.json"])["files"]}
     assert {path for path in listed if path.startswith("runs/second-run/")}
     for path in listed:
         assert f"data/results/{path}" in files
     for shown in read(files["data.html"]).numbers:
-        assert str(derive(files, shown, cache)) == shown.value
+        assert shown.says(derive(files, shown, cache))
 
 
 def test_models_of_two_runs_are_drawn_from_the_best_down(one: Path, tmp_path: Path) -> None:

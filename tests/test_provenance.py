@@ -26,7 +26,8 @@ TYPED = (
     "<option>log g 2.71</option>",
     '<svg><text x="1">0.87</text></svg>',
     '<span data-src="">5.5</span>',
-    "<data value=1>1</data>",
+    "<span class=num>1</span>",
+    '<span class=num data-src="">1</span>',
 )
 Explained = dict[str, list[Found]]
 

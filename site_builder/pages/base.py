@@ -1,5 +1,7 @@
 """What a page is."""
 
+import base64
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol, runtime_checkable
@@ -7,7 +9,7 @@ from typing import Any, Protocol, runtime_checkable
 from site_builder.publish import Site
 from site_builder.results import Results
 
-# Everything comes from the site itself; inline scripts and styles are refused.
+# Everything comes from the site itself; inline scripts and styles are refused, but for the script whose hash is given.
 STRICT_CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; manifest-src 'self'; base-uri 'self'; form-action 'none'"
@@ -33,6 +35,11 @@ class Page:
     def file(self) -> str:
         """Name of the file in the site."""
         return f"{self.slug}.html"
+
+    def policy(self, script: str) -> str:
+        """The policy of the page, with the hash of the one script that is part of it (CSP 3, section 2.3.1)."""
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        return self.csp.replace("script-src 'self'", f"script-src 'self' 'sha256-{digest}'")
 
     def assets(self, address: Callable[[str], str]) -> dict[str, list[str]]:
         """Addresses of the scripts, as js/later.js reads them; ``address`` gives that of a file below static/."""
