@@ -11,7 +11,7 @@ our own code; a test bans ``Markup`` and ``|safe`` elsewhere.
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 from urllib.parse import quote
 from xml.sax.saxutils import escape, unescape
 
@@ -21,7 +21,7 @@ from markupsafe import escape as html
 from site_builder import i18n
 from site_builder.design import CJK, LIGHT, paint, stand_ins
 from site_builder.results import PUBLISHED_BELOW, Measured, Quantity
-from site_builder.svg_paths import shortened
+from site_builder.svg_paths import moved, shortened
 
 MINUS, THIN, NBSP = "\u2212", "\u2009", "\u00a0"
 BESIDE = ("data/", "CITATION.cff", "static/")  # sources that are no results: in the site, or in the repository
@@ -174,6 +174,33 @@ def _joined_ticks(clean: str) -> str:
     return clean
 
 
+_MARK = re.compile(r'<defs><path id="([^"]+)" d="([MLCQz\d. -]+)"([^>]*)/></defs>', re.I)
+_ATTRIBUTE = re.compile(r' ([a-z-]+)="[^"]*"')
+
+
+def _joined_marks(clean: str) -> str:
+    """Marks of one look behind each other as one path; a page of charts has a thousand of them."""
+    for match in _MARK.finditer(clean):
+        name, shape, look = match.groups()
+        if "opacity" in look:
+            continue
+        place = rf'<use href="#{name}" x="([^"]+)" y="([^"]+)"'
+        # what can be seen through is drawn one by one: where two overlap, they are darker
+        runs = re.compile(rf"(?:{place}((?:(?!opacity)[^>])*)/>)(?:{place}\3/>)*")
+        clean = runs.sub(partial(_one_path, re.compile(place), shape, look), clean)
+        if f'href="#{name}"' not in clean:
+            clean = clean.replace(match[0], "")
+    return clean
+
+
+def _one_path(place: re.Pattern[str], shape: str, look: str, run: re.Match[str]) -> str:
+    """All marks of a run; what the shape says of its look counts before what is said where it is placed."""
+    own = {attribute[1] for attribute in _ATTRIBUTE.finditer(look)}
+    rest = "".join(attribute[0] for attribute in _ATTRIBUTE.finditer(run[3]) if attribute[1] not in own)
+    strokes = "".join(moved(shape, float(x), float(y)) for x, y in place.findall(run[0]))
+    return f'<path d="{strokes}"{look}{rest}/>'
+
+
 def _joined_grid(clean: str) -> str:
     """The grid of each panel as one path; nothing lies below it, so that its lines can go first."""
     line = re.compile(rf'<path d="([^"]*)"([^>]* stroke="{paint("grid")}"[^>]*)/>')
@@ -220,7 +247,7 @@ def clean_svg(raw: str, prefix: str) -> str:
     raw = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", raw)
     raw = re.sub(r'<path d="[^"]*" fill="none"/>', "", raw)  # the invisible ground of figure and axes
     raw = _without_bare_groups(re.sub(r">\s+<", "><", raw)).replace("<defs></defs>", "").replace("<defs/>", "")
-    joined = _STROKES.sub(_joined, _joined_grid(_joined_ticks(re.sub(r"\n\s*", " ", raw)))).strip()
+    joined = _STROKES.sub(_joined, _joined_grid(_joined_marks(_joined_ticks(re.sub(r"\n\s*", " ", raw))))).strip()
     return _PATH.sub(lambda m: f' d="{shortened(m[1])}"', joined)
 
 

@@ -49,6 +49,14 @@ def shortened(path: str) -> str:
     return "".join(parts)
 
 
+_PAIR = re.compile(r"(-?[\d.]+) (-?[\d.]+)")
+
+
+def moved(path: str, right: float, down: float) -> str:
+    """A path of absolute commands, moved."""
+    return _PAIR.sub(lambda m: f"{float(m[1]) + right:.1f} {float(m[2]) + down:.1f}", path)
+
+
 def _step(name: str, points: list[tuple[int, int]], here: tuple[int, int]) -> tuple[str, list[int]]:
     """Command and numbers of a line or curve from ``here``; a line along an axis needs one number."""
     numbers = [v - o for point in points for v, o in zip(point, here, strict=True)]

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from site_builder.markup import clean_svg
 from site_builder.svg_paths import shortened
 
 NUMBER = re.compile(r"-?\d*\.?\d+")
@@ -71,3 +72,29 @@ def test_places_are_kept(path: str) -> None:
     assert [p[0] for p in now] == [p[0] for p in was]
     np.testing.assert_allclose([p[1:] for p in now], [p[1:] for p in was], atol=0.0501)
     assert len(shortened(path)) <= len(path)
+
+
+MARK = '<defs><path id="m" d="M-1 0L1 0L0 1Z" stroke="red"{}/></defs>'
+PLACED = '<use href="#m" x="{}" y="{}" fill="blue" stroke="red"/>'
+
+
+def cleaned(content: str) -> str:
+    """The content of a drawing after cleaning."""
+    return clean_svg(f"<svg>{content}</svg>", "p").removeprefix("<svg>").removesuffix("</svg>")
+
+
+def test_marks_of_one_look_are_one_path() -> None:
+    marks = PLACED.format(10, 5) + PLACED.format(12.5, 5.5)
+    one = '<path d="M9 5h2l-1 1zM11.5 5.5h2l-1 1z" stroke="red" fill="blue"/>'
+    assert cleaned(MARK.format("") + f'<g clip-path="x">{marks}</g>') == f'<g clip-path="x">{one}</g>'
+    # another colour, or something between, ends a run
+    green = PLACED.format(0, 0).replace("blue", "green")
+    apart = cleaned(MARK.format("") + marks + green + "<text>a</text>" + marks)
+    assert apart == f'{one}<path d="M-1 0h2l-1 1z" stroke="red" fill="green"/><text>a</text>{one}'
+
+
+def test_marks_that_can_be_seen_through_stay_apart() -> None:
+    mark, use = MARK.format(' fill-opacity="0.5"'), PLACED.format(1, 2)
+    assert cleaned(mark + use).count("<use") == 1
+    use = use.replace("/>", ' opacity="0.5"/>')
+    assert cleaned(MARK.format("") + use + use).count("<use") == 2
