@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from site_builder.checks.base import bin_mask, hold, refuse, squares
+from site_builder.checks.base import bin_stars, hold, middle, refuse, squares
 from site_builder.contract.schema import Crlb, LadderLimits, LimitsFile
 from site_builder.results import Results, RunResults
 
@@ -17,10 +17,6 @@ def _files(results: Results) -> Iterator[tuple[RunResults, str, str, LimitsFile]
     for run in results.runs.values():
         for name, file in run.limits.items():
             yield run, name, run.file(f"limits.{name}.json"), file
-
-
-def _model_r2(run: RunResults, set_name: str, column: np.ndarray, mask: np.ndarray) -> dict[str, float]:
-    return squares(run.predictions[set_name].logg[mask], column[mask])
 
 
 def check_limit_sets(results: Results) -> None:
@@ -44,21 +40,21 @@ def check_limit_bins(results: Results) -> None:
     """Every number of a bin of the limits follows from the columns, the predictions and the prior."""
     for run, name, path, file in _files(results):
         for i, part in enumerate(file.bins):
-            mask = bin_mask(run, name, part.slice, part.label)
-            if mask is None:
+            stars = bin_stars(run, name, part.slice, part.label)
+            if stars is None:
                 refuse(results, path, f"bins.{i}.label", f"is {part.slice} {part.label}, no bin of the metrics")
-            own = _model_r2(run, name, file.posterior_mean, mask)
-            ess, sd = np.asarray(file.ess)[mask], np.asarray(file.posterior_sd)[mask]
-            middle, low = float(np.median(ess)), float(np.percentile(ess, 1))
-            pit = np.sort(np.asarray(file.pit)[mask])
+            table = run.predictions[name]
+            own = squares(table.logg[stars], file.posterior_mean[stars])
+            ess, sd, pit = file.ess[stars], file.posterior_sd[stars], np.sort(file.pit[stars])
+            half, low = middle(ess), float(np.percentile(ess, 1))
             steps = np.arange(len(pit) + 1) / max(1, len(pit))
             derived = {
-                "n": (part.n, float(mask.sum()), 0.0),
-                "median_snr": (part.median_snr, float(np.median(np.asarray(run.predictions[name].snr)[mask])), 1e-3),
+                "n": (part.n, float(len(stars)), 0.0),
+                "median_snr": (part.median_snr, middle(table.snr[stars]), 1e-3),
                 "r2.value": (part.r2.value, own["r2"], ROUNDED),
                 "rmse.value": (part.rmse.value, own["rmse"], ROUNDED),
                 "posterior_sd": (part.posterior_sd, float(np.sqrt(np.mean(sd**2))), ROUNDED),
-                "ess_median": (part.ess_median, middle, ESS_ROUNDED / max(1.0, middle)),
+                "ess_median": (part.ess_median, half, ESS_ROUNDED / max(1.0, half)),
                 "ess_p1": (part.ess_p1, low, ESS_ROUNDED / max(1.0, low)),
                 "pit_ks": (part.pit_ks, float(max((steps[1:] - pit).max(), (pit - steps[:-1]).max())), 2e-3),
             }
@@ -83,17 +79,28 @@ def _crlb(results: Results, path: str, i: int, bounds: list[Crlb], prior_sd: flo
         refuse(results, path, f"bins.{i}.crlb", "is smaller with five unknown labels than with three")
 
 
+def _limit(run: RunResults, name: str, slice_name: str, label: str) -> tuple[np.ndarray | None, float]:
+    """Places of the stars of a bin, and R2 of their posterior mean; None if the metrics have no such bin."""
+    stars = bin_stars(run, name, slice_name, label)
+    if stars is None:
+        return None, np.nan
+    return stars, squares(run.predictions[name].logg[stars], run.limits[name].posterior_mean[stars])["r2"]
+
+
 def check_gaps(results: Results) -> None:
     """Each gap is the R2 of the posterior mean minus that of the model, and no model and bin lacks one."""
     for run, name, path, file in _files(results):
         seen = set()
+        table = run.predictions[name]
+        bins: dict[tuple[str, str], tuple[np.ndarray | None, float]] = {}  # the same for all models
         for i, gap in enumerate(file.gaps):
-            mask = bin_mask(run, name, gap.slice, gap.label)
-            if mask is None or gap.model not in run.predictions[name].predicted:
+            if (gap.slice, gap.label) not in bins:
+                bins[gap.slice, gap.label] = _limit(run, name, gap.slice, gap.label)
+            stars, own = bins[gap.slice, gap.label]
+            if stars is None or gap.model not in table.predicted:
                 refuse(results, path, f"gaps.{i}", f"is of {gap.model}, {gap.label}: no model or no bin of the metrics")
             seen.add((gap.model, gap.slice, gap.label))
-            own = _model_r2(run, name, file.posterior_mean, mask)["r2"]
-            again = own - _model_r2(run, name, run.predictions[name].predicted[gap.model], mask)["r2"]
+            again = own - squares(table.logg[stars], table.predicted[gap.model][stars])["r2"]
             hold(results, path, f"gaps.{i}.r2.value", gap.r2.value, again, ROUNDED, f" ({gap.model}, {gap.label})")
         for model in run.run.models:
             for part in file.bins:

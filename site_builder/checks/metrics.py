@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from site_builder.checks.base import CLASS_EDGES, TOLERANCE, derive, hold, last_edges, metric_files, refuse, slice_mask
+from site_builder.checks.base import (
+    CLASS_EDGES,
+    TOLERANCE,
+    derive,
+    hold,
+    last_edges,
+    metric_files,
+    middle,
+    refuse,
+    slice_stars,
+)
 from site_builder.contract.schema import AttentionFile, MetricRow, PredictionsFile
 from site_builder.results import Results, RunResults
 
@@ -53,11 +63,11 @@ def check_metrics(results: Results) -> None:
         for i, row in enumerate(rows):
             key = (row.slice, row.label, row.lo, row.hi)
             if key not in parts:
-                mask = slice_mask(row, table, row.hi is not None and row.hi == last.get(row.slice))
-                if mask is None:
+                stars = slice_stars(row, table, row.hi is not None and row.hi == last.get(row.slice))
+                if stars is None:
                     problem = f"is {row.slice!r}, which the predictions or the edges do not allow"
                     refuse(results, path, f"rows.{i}.slice", problem)
-                parts[key] = Part(np.flatnonzero(mask), table)
+                parts[key] = Part(stars, table)
             _compare(results, path, i, row, table, parts[key])
 
 
@@ -67,7 +77,7 @@ class Part:
     def __init__(self, stars: np.ndarray, table: PredictionsFile) -> None:
         self.stars = stars
         self.true = table.logg[stars]
-        self.median_snr = float(np.median(table.snr[stars])) if len(stars) else float("nan")
+        self.median_snr = middle(table.snr[stars]) if len(stars) else float("nan")
 
 
 def _compare(results: Results, path: str, i: int, row: MetricRow, table: PredictionsFile, part: Part) -> None:

@@ -5,7 +5,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-from site_builder.checks.base import TOLERANCE, bin_mask, refuse
+from site_builder.checks.base import TOLERANCE, bin_stars, refuse
 from site_builder.contract.schema import ContractFile, Interval, PitRow
 from site_builder.results import Results, RunResults
 
@@ -45,14 +45,13 @@ def normal_edges(n_bins: int) -> np.ndarray:
 
 def _pit(results: Results, run: RunResults, set_name: str, i: int, row: PitRow) -> None:
     path, table = run.file(f"calibration.{set_name}.json"), run.predictions[set_name]
-    mask = bin_mask(run, set_name, row.slice, row.label)
-    if mask is None or row.model not in table.sigma:
+    stars = bin_stars(run, set_name, row.slice, row.label)
+    if stars is None or row.model not in table.sigma:
         refuse(results, path, f"rows.{i}", f"is of {row.model}, {row.label}: no bin of the metrics, or no sigma")
-    if row.n != int(mask.sum()) or sum(row.counts) != row.n:
-        problem = f"sums to {sum(row.counts)} where n is {row.n} and the bin has {int(mask.sum())}"
+    if row.n != len(stars) or sum(row.counts) != row.n:
+        problem = f"sums to {sum(row.counts)} where n is {row.n} and the bin has {len(stars)}"
         refuse(results, path, f"rows.{i}.counts", problem)
-    true, predicted = np.asarray(table.logg)[mask], np.asarray(table.predicted[row.model])[mask]
-    z = (true - predicted) / np.asarray(table.sigma[row.model])[mask]
+    z = (table.logg[stars] - table.predicted[row.model][stars]) / table.sigma[row.model][stars]
     again = np.bincount(np.searchsorted(normal_edges(len(row.counts)), z, side="right"), minlength=len(row.counts))
     off = np.abs(again - np.asarray(row.counts))
     if off.max() > PIT_EDGE:
@@ -100,7 +99,7 @@ def check_ablations(results: Results) -> None:
         file = run.ablations
         assert file is not None
         for field in ("bright", "faint"):
-            if bin_mask(run, file.set, "magnitude", getattr(file, field).removeprefix("magnitude ")) is None:
+            if bin_stars(run, file.set, "magnitude", getattr(file, field).removeprefix("magnitude ")) is None:
                 refuse(results, path, field, f"is {getattr(file, field)!r}, no magnitude bin of the metrics")
         seen: set[tuple[str, str]] = set()
         based: set[str] = set()
