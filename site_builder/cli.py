@@ -95,9 +95,10 @@ def build(
     gc.disable()  # a build makes many objects and few cycles; looking for those takes a fifth of the time
     try:
         folders = [results_dir] if isinstance(results_dir, Path) else list(results_dir)
-        results = Results.load(*folders)
-        alone = processes > 1 and len(results.undrawn) > MANY
-        checked = apart(lambda: checks.check_undrawn(results)) if alone else lambda: None
+        begun = Results.begin(*folders)
+        alone = processes > 1 and len(begun.undrawn) > MANY
+        checked = apart(lambda: checks.check_undrawn(begun)) if alone else lambda: None  # while long columns are read
+        results = begun.complete()
         checks.run_all(results, undrawn=not alone)
         cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
         site = Site(base_url, cache=cache, processes=processes, own=own)

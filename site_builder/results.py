@@ -251,6 +251,15 @@ class Results:
         Raises:
             BadInput: one sentence that names file, field and mend; or two folders hold different things of one name.
         """
+        return cls.begin(root, *more).complete()
+
+    @classmethod
+    def begin(cls, root: Path, *more: Path) -> "Results":
+        """Read what ``undrawn_stars`` needs: tables of contents, runs and instruments; ``complete`` reads the rest.
+
+        Raises:
+            BadInput: as ``load``.
+        """
         indices = [_index(folder) for folder in (root, *more)]
         places: dict[str, Path] = {}
         known: dict[str, IndexEntry] = {}
@@ -267,9 +276,23 @@ class Results:
                     )
         entries = sorted(known.values(), key=lambda e: e.path)
         undrawn = _undrawn(entries)
-        files = {e.path: read_file(places[e.path], e) for e in entries if e.path not in undrawn}
+        files = {e.path: read_file(places[e.path], e) for e in entries if e.kind in ("run", "instrument")}
         index = indices[0] if not more else indices[0].model_copy(update={"files": entries})
         return cls(root, index, files, [e for e in entries if e.path in undrawn], places if more else {})
+
+    def complete(self) -> "Results":
+        """These results with every file that is held in memory.
+
+        Raises:
+            BadInput: one sentence that names file, field and mend.
+        """
+        undrawn = {entry.path for entry in self.undrawn}
+        files = {
+            e.path: self.files.get(e.path) or read_file(self.places.get(e.path, self.root), e)
+            for e in sorted(self.index.files, key=lambda e: e.path)
+            if e.path not in undrawn
+        }
+        return Results(self.root, self.index, files, self.undrawn, self.places)
 
     def place(self, path: str) -> Path:
         """Where a file of the results lies."""
