@@ -139,14 +139,14 @@ class Running:
 def running(label: np.ndarray, residual: np.ndarray, n_bins: int = 14, least: int = 12) -> Running:
     """Percentiles 16, 50 and 84 of (n,) residuals in equal bins of (n,) a label; thin bins are left out."""
     edges = np.linspace(label.min(), label.max(), n_bins + 1)
-    which = np.clip(np.digitize(label, edges) - 1, 0, n_bins - 1)
+    which = np.clip(np.digitize(label, edges) - 1, 0, n_bins - 1).astype(np.uint8)
     x, rows, n = [], [], []
     for i in range(n_bins):
-        part = residual[which == i]
-        if len(part) >= least:
-            x.append(float(np.median(label[which == i])))
-            rows.append(np.percentile(part, [16, 50, 84]))
-            n.append(len(part))
+        stars = np.flatnonzero(which == i)
+        if len(stars) >= least:
+            x.append(float(np.median(label[stars])))
+            rows.append(np.percentile(residual[stars], [16, 50, 84]))
+            n.append(len(stars))
     table = np.round(np.array(rows).reshape(-1, 3), 4)
     return Running(x, table[:, 1].tolist(), table[:, 0].tolist(), table[:, 2].tolist(), n)
 
