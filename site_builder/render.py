@@ -20,7 +20,7 @@ An address is a path from the top of the site; ``render_page`` makes it relative
 import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +71,44 @@ def _separator(loop: Any, between: str = "", last: str = "") -> str:
 
 
 class Compiled(BytecodeCache):
-    """Templates compiled by an earlier build of the same code."""
+    """Templates compiled by ``compile_all``, or by an earlier build of the same code."""
 
     def __init__(self, kept: Cache) -> None:
         self.kept = kept
+        self.made: dict[str, bytes] = {}
+
+    @staticmethod
+    def name(bucket: Bucket) -> str:
+        """What a template's code is kept by."""
+        return f"template {bucket.key} {bucket.checksum}"
 
     def load_bytecode(self, bucket: Bucket) -> None:
         """Give the template's code, if it is there."""
-        if content := self.kept.get(f"template {bucket.key} {bucket.checksum}"):
+        if content := self.made.get(self.name(bucket)) or self.kept.get(self.name(bucket)):
             bucket.bytecode_from_string(content)
 
     def dump_bytecode(self, bucket: Bucket) -> None:
         """Keep the template's code."""
-        self.kept.put(f"template {bucket.key} {bucket.checksum}", bucket.bytecode_to_string())
+        self.kept.put(self.name(bucket), bucket.bytecode_to_string())
+
+
+def compile_all(site: Site) -> None:
+    """Ask for the code of all templates: it takes as long as some drawings, so it is made with them, on all cores."""
+    env = environment(site.cache)
+    compiled = env.bytecode_cache
+    assert env.loader is not None
+    assert isinstance(compiled, Compiled)
+    for template in env.list_templates(extensions=["j2"]):
+        source, path, _ = env.loader.get_source(env, template)
+        bucket = compiled.get_bucket(env, template, path, source)
+        if bucket.code is None:
+            name = compiled.name(bucket)
+            site.later(name, partial(_code, bucket, source, template, path), partial(compiled.made.__setitem__, name))
+
+
+def _code(bucket: Bucket, source: str, template: str, path: str | None) -> bytes:
+    bucket.code = bucket.environment.compile(source, template, path)
+    return bucket.bytecode_to_string()
 
 
 @cache

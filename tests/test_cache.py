@@ -8,12 +8,15 @@ from typing import Any
 
 import plotly.graph_objects as go
 import pytest
+from jinja2 import Environment
 
 from site_builder import cache as cache_module
 from site_builder.cache import KEPT, Cache
 from site_builder.cli import build, main
 from site_builder.figures import inspector, svg
 from site_builder.jobs import Job, run
+from site_builder.publish import Site
+from site_builder.render import compile_all, environment
 from tests.factory import make_results
 
 
@@ -43,6 +46,18 @@ def test_the_next_build_draws_nothing(
     monkeypatch.setattr(svg, "_draw", no_drawing)
     monkeypatch.setattr(inspector, "document", no_drawing)
     assert build(results_dir, cache_folder=kept) == files
+
+
+def test_templates_are_compiled_with_the_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(cache=Cache(None), processes=2)
+    compile_all(site)
+    site.make_all()
+    monkeypatch.setattr(Environment, "compile", no_drawing)
+    env = environment(site.cache)
+    names = env.list_templates(extensions=["j2"])
+    assert len(names) > 20
+    for name in names:
+        assert env.get_template(name).name == name
 
 
 def test_other_results_are_drawn(
