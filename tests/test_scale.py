@@ -131,8 +131,22 @@ def test_a_text_with_brackets_is_a_text(tmp_path: Path) -> None:
         columns.load(raw)  # and so the plain way is taken
 
 
+@pytest.mark.parametrize("piece", range(1, 9))
+def test_a_list_is_read_in_pieces(piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(columns, "LONG", 4)
+    monkeypatch.setattr(columns, "PIECE", piece)
+    for sound in ("[1,2.5,3]", "[ 1 , -2e3, 30000]", "[7,8]", "[0.1]"):
+        assert columns.load(b'{"a":%b}' % sound.encode())["a"].tolist() == json.loads(sound)
+    for other in ('["a,b","c"]', "[1,null,2]", "[true,false]", '[{"a":1},{"b":2}]', "[    ]"):
+        assert columns.load(b'{"a":%b}' % other.encode())["a"] == json.loads(other)
+    for broken in ("[1,2,]", "[,1,2]", "[1,,2]", "[1, ,2]", "[1,2, ]", "[1 2,3]", "[01,2]", "[1,NaN]", "[1,.5,2]"):
+        with pytest.raises(ValueError, match=r"Expecting|delimiter|NaN|Illegal"):
+            columns.load(b'{"a":%b}' % broken.encode())
+
+
 def test_results_are_the_same_either_way(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = make_results(tmp_path / "r", n_stars=60, n_pixels=256)
     plain = {p: f.model_dump() for p, f in Results.load(root).files.items()}
     monkeypatch.setattr(columns, "LONG", 64)
+    monkeypatch.setattr(columns, "PIECE", 16)
     assert {p: f.model_dump() for p, f in Results.load(root).files.items()} == plain

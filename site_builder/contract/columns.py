@@ -15,6 +15,7 @@ import orjson
 from pydantic import PlainSerializer, WrapValidator
 
 LONG = 1 << 18  # bytes of a list in a file from which on it is read as an array
+PIECE = 1 << 16  # bytes of such a list that are read at once: as many numbers as the processor's cache holds
 MARK = b'"\\u0000array"'  # name of the object that stands in for such a list while the rest is read
 
 
@@ -41,8 +42,25 @@ def _refuse(name: str) -> float:
     raise ValueError(f"{name} is no JSON")
 
 
+def _numbers(text: bytes) -> np.ndarray | None:
+    """(n,) numbers of a JSON list without lists in it; None if something else is in it, or it is no JSON."""
+    pieces, at = [], 1
+    while at < len(text):
+        end = text.find(b",", at + PIECE)
+        end = len(text) - 1 if end < 0 else end
+        try:
+            piece = np.asarray(orjson.loads(b"[%b]" % text[at:end]))
+        except ValueError:
+            return None
+        if piece.dtype.kind not in "fi" or not len(piece):  # nothing between two commas, too, is an empty list
+            return None
+        pieces.append(piece)
+        at = end + 1
+    return np.concatenate(pieces)
+
+
 def load(raw: bytes) -> Any:
-    """JSON whose long lists of numbers are arrays; one list is in memory at a time.
+    """JSON whose long lists of numbers are arrays; of the numbers of such a list few are objects at a time.
 
     Raises:
         ValueError: not JSON (NaN and Infinity are none), or not of a shape that can be read this way.
@@ -56,8 +74,8 @@ def load(raw: bytes) -> Any:
         start, at = raw.rfind(b"[", start, end), end + 1
         if end - start < LONG:
             continue
-        found = np.asarray(orjson.loads(raw[start:at]))
-        if found.dtype.kind in "fi":
+        found = _numbers(raw[start:at])
+        if found is not None:
             parts += [raw[done:start], b"{%b:%d}" % (MARK, len(arrays))]
             arrays.append(found)
             done = at
