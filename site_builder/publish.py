@@ -30,6 +30,7 @@ _COMMENT = re.compile(r"^[ \t]*(?:/\*.*?\*/[ \t]*|//[^\n]*)\n", re.M | re.S)
 SHEETS = ("vendor/uplot/uPlot.min.css", "css/site.css", "css/interactive.css", "css/live.css")
 
 FIRST_SCRIPT = "js/theme.js"
+MODULES = ("js/common.js", "js/later.js")  # one file as well
 
 
 def lean(path: str, content: bytes) -> bytes:
@@ -41,7 +42,10 @@ def lean(path: str, content: bytes) -> bytes:
 
 
 def load_assets(static: Path = STATIC) -> dict[str, bytes]:
-    """Every static file by its path below ``static/``; one style sheet holds the tokens and all of ``SHEETS``."""
+    """Every static file by its path below ``static/``; one style sheet holds the tokens and all of ``SHEETS``.
+
+    In the same way one module holds ``MODULES``.
+    """
     assets = {
         (name := path.relative_to(static).as_posix()): lean(name, path.read_bytes())
         for path in sorted(static.rglob("*"))
@@ -49,6 +53,7 @@ def load_assets(static: Path = STATIC) -> dict[str, bytes]:
     }
     sheets = [assets.pop(path, b"") for path in SHEETS]
     assets["css/site.css"] = b"\n".join([design.css().encode(), *sheets])
+    assets[MODULES[0]] = b"\n".join(assets.pop(path, b"") for path in MODULES)
     return assets
 
 

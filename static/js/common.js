@@ -1,5 +1,5 @@
 // Shared by all pages: theme button, language link, design tokens for canvas and charts, tabs, copy buttons.
-import { t } from "./i18n.js";
+// The builder puts later.js behind it: one request, of which the first view has few to spare.
 
 const media = matchMedia("(prefers-color-scheme: dark)");
 
@@ -99,12 +99,10 @@ function wireCopy(button) {
   button.hidden = false;
   const label = button.textContent;
   button.addEventListener("click", async () => {
-    try {
-      await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
-      button.textContent = t("Copied");
-    } catch {
-      button.textContent = t("Select the text and copy it");
-    }
+    const text = document.getElementById(button.dataset.copy).textContent.trim();
+    const copied = await navigator.clipboard?.writeText(text).then(() => true, () => false);
+    const { t } = await import("./i18n.js");
+    button.textContent = copied ? t("Copied") : t("Select the text and copy it");
     setTimeout(() => { button.textContent = label; }, 2000);
   });
 }

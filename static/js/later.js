@@ -8,7 +8,8 @@ const WAIT = 6000; // ms after which the scripts start unasked
 const SIGNS = ["pointermove", "pointerdown", "keydown", "touchstart", "wheel", "scroll", "focusin"];
 const DONE = ["click", "input", "change"]; // what is repeated
 
-const { classic, modules } = JSON.parse(document.getElementById("scripts").textContent);
+const block = document.getElementById("scripts"); // a page without one has nothing to start
+const { classic, modules } = block ? JSON.parse(block.textContent) : {};
 const absolute = (addresses) => addresses.map((address) => new URL(address, document.baseURI).href);
 const missed = new Map(); // control -> {type, value, checked}
 
@@ -60,8 +61,8 @@ function stop() {
 }
 
 let timer = 0;
-if (location.hash.length > 1) start();
-else {
+if (block && location.hash.length > 1) start();
+else if (block) {
   for (const name of SIGNS) addEventListener(name, start, { capture: true, passive: true });
   addEventListener("hashchange", start, { once: true });
   timer = window.setTimeout(start, WAIT);
