@@ -31,12 +31,11 @@ def one_page(lighthouse: Lighthouse, address: str, page: str, form: str, scheme:
     return merge(good) if good else runs[0]
 
 
-def every_page(folder: Path, pages: Iterable[str], forms: Sequence[str], schemes: Sequence[str]) -> report.Audit:
-    """Measure the pages of a site that lies in ``folder/SpecViT``."""
+def every_page(address: str, pages: Iterable[str], forms: Sequence[str], schemes: Sequence[str]) -> report.Audit:
+    """Measure the pages of the site at this address."""
     measured: list[Measured] = []
-    with measure.serving(folder) as root, Lighthouse() as lighthouse, sync_playwright() as playwright:
+    with Lighthouse() as lighthouse, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=measure.chromium())
-        address = root + "SpecViT/"
         for page in pages:
             for form in forms:
                 for scheme in schemes:
@@ -61,10 +60,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     pages = args.pages or [language.folder + page.slug for language in LANGUAGES for page in PAGES]
     forms = [args.form] if args.form else FORMS
     schemes = [args.scheme] if args.scheme else SCHEMES
-    with tempfile.TemporaryDirectory() as folder:
-        # The address is only written into the pages; they are measured where they are served.
-        write_site(Path(folder) / "SpecViT", build(args.results, "https://example.org/SpecViT/"))
-        audit = every_page(Path(folder), pages, forms, schemes)
+    with tempfile.TemporaryDirectory() as folder, measure.serving(Path(folder)) as root:
+        address = root + "SpecViT/"
+        write_site(Path(folder) / "SpecViT", build(args.results, address))
+        audit = every_page(address, pages, forms, schemes)
     text = audit.markdown()
     if args.write:
         args.write.write_text(text, encoding="utf-8")

@@ -36,6 +36,12 @@ def chromium() -> str:
     return found
 
 
+@functools.cache
+def packed(content: bytes) -> bytes:
+    """Gzipped once, as the caches of a host keep it; else the time that packing takes would count as the page's."""
+    return gzip.compress(content, 6, mtime=0)
+
+
 class Packing(http.server.SimpleHTTPRequestHandler):
     """Serves text gzipped over connections that stay open, to be kept for ten minutes, as GitHub Pages does; no log."""
 
@@ -54,7 +60,7 @@ class Packing(http.server.SimpleHTTPRequestHandler):
         content = path.read_bytes()
         self.send_response(200)
         if path.suffix in PACKED and "gzip" in self.headers.get("Accept-Encoding", ""):
-            content = gzip.compress(content, 6, mtime=0)
+            content = packed(content)
             self.send_header("Content-Encoding", "gzip")
         kind = self.guess_type(str(path))
         self.send_header("Content-Type", f"{kind}; charset=utf-8" if kind.startswith("text/") else kind)

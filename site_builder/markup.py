@@ -138,6 +138,7 @@ def _shorter(match: re.Match[str]) -> str:
     return f' d="{path if "L" in boxes else boxes}"'
 
 
+_DEFAULT = re.compile(r' (?:stroke-linejoin="miter"|stroke-linecap="butt"|stroke-dashoffset="0"|text-anchor="start")')
 _TAG = re.compile(r"<[^>]+>")
 _PLACE = re.compile(r' ([xy])="(-?\d+\.\d+)"')
 _LONG_DECIMAL = re.compile(r"-?\d+\.\d{3,}(?![\d.])")
@@ -244,6 +245,7 @@ def clean_svg(raw: str, prefix: str) -> str:
     raw = _PATH.sub(_shorter, raw)
     raw = _PLACE.sub(lambda m: f' {m[1]}="{float(m[2]):.1f}"'.replace('.0"', '"'), raw)
     raw = _TAG.sub(_rounded, raw)
+    raw = _DEFAULT.sub("", raw)
     raw = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", raw)
     raw = re.sub(r'<path d="[^"]*" fill="none"/>', "", raw)  # the invisible ground of figure and axes
     raw = _without_bare_groups(re.sub(r">\s+<", "><", raw)).replace("<defs></defs>", "").replace("<defs/>", "")

@@ -40,11 +40,12 @@ def shortened(path: str) -> str:
         else:
             points = list(zip(values[::2], values[1::2], strict=True))
         if command == "M":
-            start, name, numbers, command = points[0], "M", values, "L"  # further points after M are lines
+            start, command = points[0], "L"  # further points after M are lines
+            name, numbers = ("m", [v - o for v, o in zip(values, here, strict=True)]) if parts else ("M", values)
         else:
             name, numbers = _step(command.lower(), points, here)
         # a command is not said again where it stays the same; a move is, since what follows one is a line
-        parts.append(_written(numbers, name if name == "M" or name != last else ""))
+        parts.append(_written(numbers, name if name == "m" or name != last else ""))
         here, last = points[-1], name
     return "".join(parts)
 

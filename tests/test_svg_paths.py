@@ -28,6 +28,9 @@ def points(path: str) -> list[tuple[str, float, float]]:
                 x, y = (x + step, y) if command == "h" else (x, y + step)
                 found.append(("L", x, y))
             continue
+        if command == "m":
+            numbers = [numbers[0] + x, numbers[1] + y]
+            command = "M"
         size = {"M": 2, "L": 2, "C": 6, "Q": 4}[command.upper()]
         for k, part in enumerate(np.reshape(numbers, (-1, size // 2, 2))):
             ends = np.add(part, (x, y)) if command.islower() else part
@@ -42,7 +45,7 @@ def points(path: str) -> list[tuple[str, float, float]]:
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("M55.8 452L55.8 32M108.3 452L108.3 32", "M55.8 452v-420M108.3 452v-420"),
+        ("M55.8 452L55.8 32M108.3 452L108.3 32", "M55.8 452v-420m52.5 420v-420"),
         ("M0 0L1 2L3 4L2 0.5Z", "M0 0l1 2 2 2-1-3.5z"),
         ("M0.26 0L0.3 0C1 2 3 4 5 6Q6 7 8 9", "M.3 0h0c.7 2 2.7 4 4.7 6q1 1 3 3"),
         ("M5 5L6 5L7 5L7 4", "M5 5h1 1v-1"),
@@ -85,7 +88,7 @@ def cleaned(content: str) -> str:
 
 def test_marks_of_one_look_are_one_path() -> None:
     marks = PLACED.format(10, 5) + PLACED.format(12.5, 5.5)
-    one = '<path d="M9 5h2l-1 1zM11.5 5.5h2l-1 1z" stroke="red" fill="blue"/>'
+    one = '<path d="M9 5h2l-1 1zm2.5 .5h2l-1 1z" stroke="red" fill="blue"/>'
     assert cleaned(MARK.format("") + f'<g clip-path="x">{marks}</g>') == f'<g clip-path="x">{one}</g>'
     # another colour, or something between, ends a run
     green = PLACED.format(0, 0).replace("blue", "green")
