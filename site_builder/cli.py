@@ -3,6 +3,7 @@
 import argparse
 import gc
 import http.server
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -128,8 +129,12 @@ def explain_page(results: Sequence[Path], page: str, own: Own, cache_folder: Pat
 
     path = known(page)
     files = build(results, None, cache_folder, workers(), own)
-    for line in listing(files, path, own):
-        print("\t".join(line))
+    try:
+        for line in listing(files, path, own):
+            print("\t".join(line))
+        sys.stdout.flush()
+    except BrokenPipeError:  # the reader, for example head, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def serve(out: Path, port: int) -> None:

@@ -161,6 +161,17 @@ def test_explain_prints_numbers_pointers_and_records(made_up: tuple[Folder, Expl
     assert all(len(line) == len(lines[0]) for line in lines)
 
 
+def test_who_reads_the_first_lines_alone_sees_no_traceback(made_up: tuple[Folder, Explained]) -> None:
+    root = made_up[0].root.parent / "results"
+    command = [sys.executable, "build.py", "--results", str(root), "--explain", "results", "--no-cache"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as told:
+        assert told.stdout is not None
+        assert told.stderr is not None
+        told.stdout.close()
+        assert told.stderr.read() == b""
+        assert told.wait(600) == 0
+
+
 def test_only_numbers_of_runs_have_a_record(made_up: tuple[Folder, Explained]) -> None:
     files, _ = made_up
     rows = list(explain.listing(files, "tokens.html"))[1:]
