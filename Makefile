@@ -77,8 +77,8 @@ audit/node_modules: audit/package-lock.json
 	npm --prefix audit ci --no-fund --no-audit
 	@touch $@
 
-audit: $(VENV)/.test $(VENV)/.chromium audit/node_modules ## measure every page with Lighthouse and axe against the budgets (half an hour; needs node)
-	$(BIN)/python -m audit --write docs/audit.md
+audit: $(VENV)/.test $(VENV)/.chromium audit/node_modules ## measure every page with Lighthouse and axe against the budgets (half an hour, a second call goes on; needs node)
+	$(BIN)/python -m audit --state audit.jsonl --write docs/audit.md
 
 clean: ## remove the environment and the built site
 	rm -rf $(VENV) $(VENV)-lowest public *.egg-info

@@ -2,9 +2,12 @@
 
 import argparse
 import datetime
+import hashlib
+import json
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -31,18 +34,61 @@ def one_page(lighthouse: Lighthouse, address: str, page: str, form: str, scheme:
     return merge(good) if good else runs[0]
 
 
-def every_page(address: str, pages: Iterable[str], forms: Sequence[str], schemes: Sequence[str]) -> report.Audit:
-    """Measure the pages of the site at this address."""
+class State:
+    """Views that were measured, a line of JSON each in a file, so that an audit that was cut goes on.
+
+    Args:
+        path: the file; None keeps nothing.
+        site: hash of the site; views of another one do not count.
+    """
+
+    def __init__(self, path: Path | None, site: str) -> None:
+        self.path, self.site = path, site
+        text = path.read_text(encoding="utf-8") if path and path.exists() else ""
+        whole = text[: text.rfind("\n") + 1]  # a kill may have cut the last line
+        if path and whole != text:
+            path.write_text(whole, encoding="utf-8")
+        found = map(json.loads, whole.splitlines())
+        self.kept = {key(one): one for entry in found if entry.pop("site") == site for one in [Measured(**entry)]}
+
+    def add(self, one: Measured) -> None:
+        """Keep a view."""
+        self.kept[key(one)] = one
+        if self.path:
+            with self.path.open("a", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(one) | {"site": self.site}) + "\n")
+
+
+def key(one: Measured) -> tuple[str, str, str]:
+    """What makes a view one of its own."""
+    return one.page, one.form, one.scheme
+
+
+def digest(files: Mapping[str, bytes], address: str) -> str:
+    """Hash of a site, the same wherever it is served."""
+    total = hashlib.sha256()
+    for path in sorted(files):
+        total.update(path.encode() + b"\0" + hashlib.sha256(files[path].replace(address.encode(), b"")).digest())
+    return total.hexdigest()[:16]
+
+
+def every_page(
+    address: str, pages: Iterable[str], forms: Sequence[str], schemes: Sequence[str], state: State
+) -> report.Audit:
+    """Measure the pages of the site at this address that were not measured before."""
     measured: list[Measured] = []
     with Lighthouse() as lighthouse, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=measure.chromium())
         for page in pages:
             for form in forms:
                 for scheme in schemes:
-                    one = one_page(lighthouse, address, page, form, scheme)
-                    measure.read_through(browser, address, one)
+                    one = state.kept.get((page, form, scheme))
+                    if one is None:
+                        one = one_page(lighthouse, address, page, form, scheme)
+                        measure.read_through(browser, address, one)
+                        state.add(one)
+                        note(report.line(one))
                     measured.append(one)
-                    note(report.line(one))
         tools = {"Lighthouse": lighthouse.version, "Chromium": browser.version}
         browser.close()
     return report.Audit(datetime.date.today(), tools, measured)
@@ -55,6 +101,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=ROOT / "results")
     parser.add_argument("--form", choices=FORMS, help="on this kind of screen only")
     parser.add_argument("--scheme", choices=SCHEMES, help="in this theme only")
+    parser.add_argument("--state", type=Path, metavar="FILE", help="keep each view there, and do not measure it again")
     parser.add_argument("--write", type=Path, metavar="FILE", help="write the report there")
     args = parser.parse_args(arguments)
     pages = args.pages or [language.folder + page.slug for language in LANGUAGES for page in PAGES]
@@ -62,8 +109,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     schemes = [args.scheme] if args.scheme else SCHEMES
     with tempfile.TemporaryDirectory() as folder, measure.serving(Path(folder)) as root:
         address = root + "SpecViT/"
-        write_site(Path(folder) / "SpecViT", build(args.results, address))
-        audit = every_page(address, pages, forms, schemes)
+        files = build(args.results, address)
+        write_site(Path(folder) / "SpecViT", files)
+        audit = every_page(address, pages, forms, schemes, State(args.state, digest(files, address)))
     text = audit.markdown()
     if args.write:
         args.write.write_text(text, encoding="utf-8")

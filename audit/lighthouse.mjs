@@ -48,7 +48,7 @@ async function measure({ url, form, scheme, only }) {
   const scores = Object.fromEntries(Object.entries(lhr.categories).map(([name, { score }]) => [name, Math.round(100 * score)]));
   const values = Object.fromEntries(Object.entries(VALUES).map(([key, id]) => [key, lhr.audits[id]?.numericValue ?? null]));
   const requests = (lhr.audits["network-requests"]?.details?.items ?? []).map(({ url, transferSize }) => ({ url, bytes: transferSize }));
-  return { scores, ...values, requests, failed: failures(lhr, ["accessibility", "best-practices", "seo"]), agent: lhr.environment.hostUserAgent, lighthouse: lhr.lighthouseVersion };
+  return { scores, ...values, requests, failed: failures(lhr, ["accessibility", "best-practices", "seo"]) };
 }
 
 try {

@@ -97,6 +97,12 @@ class Lighthouse:
         )
         return self
 
+    @property
+    def version(self) -> str:
+        """The one that is installed."""
+        version: str = json.loads((HERE / "node_modules/lighthouse/package.json").read_text())["version"]
+        return version
+
     def __exit__(self, *_: object) -> None:
         assert self.process.stdin is not None
         self.process.stdin.close()
@@ -116,7 +122,6 @@ class Lighthouse:
         measured = Measured(page, form, scheme, error=said.get("error", ""))
         if measured.error:
             return measured
-        self.version, self.agent = said["lighthouse"], said["agent"]
         measured.scores, measured.failed = said["scores"], said["failed"]
         measured.values = {k: said[k] for k in ("lcp", "tbt", "cls", "bytes") if said[k] is not None and not fast}
         measured.foreign = [r["url"] for r in said["requests"] if not r["url"].startswith((address, "data:", "blob:"))]

@@ -4,10 +4,12 @@ import datetime
 import gzip
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from audit.__main__ import State, digest
 from audit.budgets import MOST, SCORES, WITH_READER, Measured, merge
 from audit.measure import serving
 from audit.report import Audit
@@ -77,3 +79,25 @@ def test_the_site_is_served_as_pages_are(tmp_path: Path) -> None:
             assert response.headers["Content-Encoding"] is None
         with pytest.raises(urllib.error.HTTPError, match="404"):
             urllib.request.urlopen(address + "missing.html")
+
+
+def test_an_audit_that_was_cut_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "audit.jsonl"
+    one, other = measured(), measured(scheme="dark", axe=["color-contrast at p"])
+    state = State(path, "a site")
+    state.add(one)
+    state.add(other)
+    path.write_text(path.read_text() + '{"page": "data", "fo')  # what a kill leaves
+    again = State(path, "a site")
+    again.add(replace(one, page="data"))
+    assert len(State(path, "a site").kept) == 3
+    del again.kept["data", "phone", "light"]
+    assert again.kept == {("snr", "phone", "light"): one, ("snr", "phone", "dark"): other}
+    assert State(path, "another site").kept == {}
+    assert State(None, "a site").kept == {}
+
+
+def test_a_site_has_one_hash_wherever_it_is_served() -> None:
+    first, second = "http://127.0.0.1:1/SpecViT/", "http://127.0.0.1:23/SpecViT/"
+    hashes = {digest({"index.html": f"<base href={a}>{text}".encode()}, a) for a in (first, second) for text in "xy"}
+    assert len(hashes) == 2
