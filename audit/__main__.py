@@ -39,24 +39,24 @@ class State:
 
     Args:
         path: the file; None keeps nothing.
-        site: hash of the site; views of another one do not count.
+        hashes: of each page; views of a page that was another one do not count.
     """
 
-    def __init__(self, path: Path | None, site: str) -> None:
-        self.path, self.site = path, site
+    def __init__(self, path: Path | None, hashes: Mapping[str, str]) -> None:
+        self.path, self.hashes = path, hashes
         text = path.read_text(encoding="utf-8") if path and path.exists() else ""
         whole = text[: text.rfind("\n") + 1]  # a kill may have cut the last line
         if path and whole != text:
             path.write_text(whole, encoding="utf-8")
-        found = map(json.loads, whole.splitlines())
-        self.kept = {key(one): one for entry in found if entry.pop("site") == site for one in [Measured(**entry)]}
+        found = [(entry.pop("hash"), Measured(**entry)) for entry in map(json.loads, whole.splitlines())]
+        self.kept = {key(one): one for value, one in found if hashes.get(one.page) == value}
 
     def add(self, one: Measured) -> None:
         """Keep a view."""
         self.kept[key(one)] = one
         if self.path:
             with self.path.open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(one) | {"site": self.site}) + "\n")
+                file.write(json.dumps(asdict(one) | {"hash": self.hashes[one.page]}) + "\n")
 
 
 def key(one: Measured) -> tuple[str, str, str]:
@@ -64,12 +64,12 @@ def key(one: Measured) -> tuple[str, str, str]:
     return one.page, one.form, one.scheme
 
 
-def digest(files: Mapping[str, bytes], address: str) -> str:
-    """Hash of a site, the same wherever it is served."""
-    total = hashlib.sha256()
-    for path in sorted(files):
-        total.update(path.encode() + b"\0" + hashlib.sha256(files[path].replace(address.encode(), b"")).digest())
-    return total.hexdigest()[:16]
+def page_hashes(files: Mapping[str, bytes], address: str) -> dict[str, str]:
+    """Hash of each page and of all files that are no pages, the same wherever the site is served."""
+    own = {path: hashlib.sha256(files[path].replace(address.encode(), b"")).digest() for path in sorted(files)}
+    shared = b"".join(path.encode() + b"\0" + own[path] for path in own if not path.endswith(".html"))
+    pages = [path.removesuffix(".html") for path in own if path.endswith(".html")]
+    return {page: hashlib.sha256(shared + own[f"{page}.html"]).hexdigest()[:16] for page in pages}
 
 
 def every_page(
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         address = root + "SpecViT/"
         files = build(args.results, address)
         write_site(Path(folder) / "SpecViT", files)
-        audit = every_page(address, pages, forms, schemes, State(args.state, digest(files, address)))
+        audit = every_page(address, pages, forms, schemes, State(args.state, page_hashes(files, address)))
     text = audit.markdown()
     if args.write:
         args.write.write_text(text, encoding="utf-8")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from audit.__main__ import State, digest
+from audit.__main__ import State, page_hashes
 from audit.budgets import MOST, SCORES, WITH_READER, Measured, merge
 from audit.measure import serving
 from audit.report import Audit
@@ -84,20 +84,27 @@ def test_the_site_is_served_as_pages_are(tmp_path: Path) -> None:
 def test_an_audit_that_was_cut_goes_on(tmp_path: Path) -> None:
     path = tmp_path / "audit.jsonl"
     one, other = measured(), measured(scheme="dark", axe=["color-contrast at p"])
-    state = State(path, "a site")
+    state = State(path, {"snr": "a", "data": "a"})
     state.add(one)
     state.add(other)
     path.write_text(path.read_text() + '{"page": "data", "fo')  # what a kill leaves
-    again = State(path, "a site")
+    again = State(path, {"snr": "a", "data": "a"})
     again.add(replace(one, page="data"))
-    assert len(State(path, "a site").kept) == 3
+    assert len(State(path, {"snr": "a", "data": "a"}).kept) == 3
     del again.kept["data", "phone", "light"]
     assert again.kept == {("snr", "phone", "light"): one, ("snr", "phone", "dark"): other}
-    assert State(path, "another site").kept == {}
-    assert State(None, "a site").kept == {}
+    assert State(path, {"snr": "b"}).kept == {}
+    assert State(None, {"snr": "a"}).kept == {}
 
 
-def test_a_site_has_one_hash_wherever_it_is_served() -> None:
-    first, second = "http://127.0.0.1:1/SpecViT/", "http://127.0.0.1:23/SpecViT/"
-    hashes = {digest({"index.html": f"<base href={a}>{text}".encode()}, a) for a in (first, second) for text in "xy"}
-    assert len(hashes) == 2
+def test_a_page_has_one_hash_wherever_it_is_served() -> None:
+    def hashes(port: int, **files: str) -> dict[str, str]:
+        address = f"http://127.0.0.1:{port}/SpecViT/"
+        site = {name.replace("_", "."): f"<base href={address}>{text}".encode() for name, text in files.items()}
+        return page_hashes(site, address)
+
+    first = hashes(1, a_html="x", b_html="x", c_css="x")
+    assert first == hashes(23, a_html="x", b_html="x", c_css="x")
+    other = hashes(1, a_html="y", b_html="x", c_css="x")
+    assert (first["a"] == other["a"], first["b"] == other["b"]) == (False, True)
+    assert not set(first.values()) & set(hashes(1, a_html="x", b_html="x", c_css="y").values())
