@@ -51,10 +51,15 @@ class State:
         found = [(entry.pop("hash"), Measured(**entry)) for entry in map(json.loads, whole.splitlines())]
         self.kept = {key(one): one for value, one in found if hashes.get(one.page) == value}
 
-    def add(self, one: Measured) -> None:
-        """Keep a view."""
-        self.kept[key(one)] = one
+    def done(self) -> None:
+        """The audit is whole: the next one measures anew."""
         if self.path:
+            self.path.unlink(missing_ok=True)
+
+    def add(self, one: Measured) -> None:
+        """Keep a view, unless it could not be measured."""
+        self.kept[key(one)] = one
+        if self.path and not one.error:
             with self.path.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(one) | {"hash": self.hashes[one.page]}) + "\n")
 
@@ -111,10 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         address = root + "SpecViT/"
         files = build(args.results, address)
         write_site(Path(folder) / "SpecViT", files)
-        audit = every_page(address, pages, forms, schemes, State(args.state, page_hashes(files, address)))
+        state = State(args.state, page_hashes(files, address))
+        audit = every_page(address, pages, forms, schemes, state)
     text = audit.markdown()
     if args.write:
         args.write.write_text(text, encoding="utf-8")
+    state.done()
     print(text)
     return 1 if audit.broken() else 0
 

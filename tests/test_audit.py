@@ -95,6 +95,10 @@ def test_an_audit_that_was_cut_goes_on(tmp_path: Path) -> None:
     assert again.kept == {("snr", "phone", "light"): one, ("snr", "phone", "dark"): other}
     assert State(path, {"snr": "b"}).kept == {}
     assert State(None, {"snr": "a"}).kept == {}
+    again.add(replace(one, page="data", error="Lighthouse stopped"))
+    assert len(State(path, {"snr": "a", "data": "a"}).kept) == 3  # as before: what failed is measured again
+    again.done()  # a whole audit is not gone on with
+    assert not path.exists()
 
 
 def test_a_page_has_one_hash_wherever_it_is_served() -> None:
