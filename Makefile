@@ -37,6 +37,7 @@ test-lowest: $(VENV)-lowest/.site ## build the site and test its contract with t
 	$(VENV)-lowest/bin/python build.py --check --no-cache
 	$(VENV)-lowest/bin/python -m pytest -W default $(LOWEST_TESTS)
 
+coverage: export COVERAGE_FILE = $(CURDIR)/.coverage# whichever folder a process is in when it ends
 coverage: $(VENV)/.test $(VENV)/.chromium ## run all tests, list the lines that none runs, and fail below the floors
 	rm -f .coverage .coverage.*
 	$(BIN)/python -m coverage run -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)

@@ -1,10 +1,14 @@
-"""What the benchmarks share: interleaved timing, the machine's name, tables in Markdown."""
+"""What the benchmarks share: interleaved timing, the machine's name, tables in Markdown, and the pages of tables."""
 
+import argparse
+import datetime
+import importlib
 import os
 import platform
+import re
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -40,16 +44,25 @@ def threads() -> int:
     return n
 
 
+@cache
+def _processor() -> str:
+    """What Linux tells of the processor; elsewhere nothing."""
+    info = Path("/proc/cpuinfo")
+    return info.read_text() if info.exists() else ""
+
+
+def bfloat16() -> str:
+    """By what the processor multiplies bfloat16 numbers; empty where it does not, and takes many times as long."""
+    return "AMX" if "amx_bf16" in _processor() else "AVX-512" if "avx512_bf16" in _processor() else ""
+
+
 def machine() -> str:
     """Processor, cores, and the versions that matter, in one line."""
-    name = platform.processor() or platform.machine()
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        found = [x.partition(":")[2].strip() for x in info.read_text().splitlines() if x.startswith("model name")]
-        name = found[0] if found else name
-    bf16 = " with AMX" if info.exists() and "amx_bf16" in info.read_text() else ""
+    found = re.search(r"^model name\s*: (.*)$", _processor(), re.MULTILINE)
+    name = found[1] if found else platform.processor() or platform.machine()
+    bf16 = f"bfloat16 by {bfloat16()}" if bfloat16() else "no bfloat16 products"
     used = "1 thread" if threads() == 1 else f"{threads()} threads"
-    return f"{name}{bf16}, {used}, Python {platform.python_version()}, torch {torch.__version__}"
+    return f"{name} ({bf16}), {used}, Python {platform.python_version()}, torch {torch.__version__}"
 
 
 def best_times(things: dict[str, Callable[[], object]], seconds: float, least: int = 3) -> dict[str, float]:
@@ -69,6 +82,43 @@ def best_times(things: dict[str, Callable[[], object]], seconds: float, least: i
             best[name] = min(best[name], clock() - start)
         rounds += 1
     return best
+
+
+def put(text: str, section: str) -> str:
+    """The page with a section in the place of an older one of the same title, or at its end."""
+    title = section.splitlines()[0]
+    found = re.search(rf"^{re.escape(title)}\n.*?(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    if found is None:
+        return text.rstrip("\n") + "\n\n" + section
+    return text[: found.start()] + section + text[found.end() :]
+
+
+def write_page(page: Path, head: str, names: Sequence[str], about: str | None) -> None:
+    """The command line of a page of ``docs/``: measure some of its sections or all, print them, with --write keep them.
+
+    Args:
+        page: where the sections are kept; others than those that are measured stay as they are.
+        head: what stands above them.
+        names: the programs of this folder whose ``measure`` gives a section each.
+        about: what --help says.
+    """
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    known = ", ".join(names)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all of them, if none is named: {known}")
+    parser.add_argument("--write", action="store_true", help=f"write {page.relative_to(ROOT)}")
+    args = parser.parse_args()
+    if unknown := set(args.names) - set(names):
+        parser.error(f"{', '.join(sorted(unknown))} is none of {known}")
+    kept = page.read_text().partition("\n## ") if page.exists() else ("", "", "")
+    text = head + "".join(kept[1:])
+    for name in args.names or names:
+        section = importlib.import_module(name).measure()
+        done = f"{datetime.datetime.now(datetime.UTC).date()}; {machine()}."
+        section.note = f"{section.note}\n\n{done}".strip()
+        print(section.markdown(), flush=True)
+        text = put(text, section.markdown() + "\n")
+    if args.write:
+        page.write_text(text.rstrip("\n") + "\n")
 
 
 def main(*measures: Callable[[], Section]) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
-from common import Section, best_times, main
+from common import Section, best_times, bfloat16, main
 from torch import Tensor, nn
 from transformers import ViTConfig, ViTModel
 
@@ -61,14 +61,15 @@ def measure(seconds: float = 20) -> Section:
         "is `ViTModel` of transformers at the same width, depth, heads and tokens, on the same batch in the same "
         "precision, with both of its ways to compute attention (sdpa is its default). Compiled: by `torch.compile`, "
         "which `TrainConfig.compile` switches on here, and the faster of its ways there. Steps of all alternate, the "
-        "fastest step of each counts. Ratios: to the faster of its two ways, first neither compiled, then both.",
+        "fastest step of each counts. Ratios: to the faster of its two ways, first neither compiled, then both. "
+        "bfloat16 is measured where the processor has products of such numbers.",
         ["network", "precision", "batch", "SpecViT", "compiled", "transformers, sdpa", "eager", "compiled", "ratio",
          "ratio, compiled"],
     )  # fmt: skip
     for preset, batch in BATCH.items():
         c = PRESETS[preset]
         flux, target = torch.randn(batch, c.n_pixels), torch.randn(batch)
-        for precision in ("bfloat16", "float32"):
+        for precision in ("bfloat16", "float32") if bfloat16() else ("float32",):
             theirs = "eager" if precision == "bfloat16" and preset == "specvit-ti" else "sdpa"
             nets = {
                 "ours": SpecViT(c),

@@ -190,6 +190,8 @@ def browser_data(stars: list[Star], site: Site) -> dict[str, Any]:
                 "title": star.file.title,
                 "origin": star.file.origin,
                 "url": star.url,
+                "attention": PUBLISHED_BELOW + star.attention_path,
+                "run": PUBLISHED_BELOW + star.run.path,
                 "instrument": PUBLISHED_BELOW + star.instrument_path,
                 "instrument_name": star.instrument.name,
                 **seen_by(star),

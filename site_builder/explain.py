@@ -213,7 +213,7 @@ def explain(files: Mapping[str, bytes], path: str, texts: Texts) -> list[Found]:
     """
     page = tree(files[path].decode())
     cards = {n.attrs.get("id", ""): n for n in page.walk() if "source-card" in n.attrs.get("class", "").split()}
-    files_of = {name: tuple(_files(card)) for name, card in cards.items()}
+    files_of = {name: tuple(card_files(card)) for name, card in cards.items()}
     found: list[Found] = []
     where = ""
 
@@ -229,7 +229,7 @@ def explain(files: Mapping[str, bytes], path: str, texts: Texts) -> list[Found]:
             found.append(_value(node, where))
         elif node.tag == "svg":
             if _TOKEN.search("".join(c.text for c in node.walk() if c.tag == "text")):
-                found.append(_figure(node, files_of, where))
+                found.append(drawing(node, files_of, where))
         elif node.attrs.get("id") in cards:
             found.extend(_record(node, files_of[node.attrs["id"]]))
         elif "data-src" in node.attrs:
@@ -247,7 +247,7 @@ def explain(files: Mapping[str, bytes], path: str, texts: Texts) -> list[Found]:
     return found
 
 
-def _files(card: Node) -> Iterator[str]:
+def card_files(card: Node) -> Iterator[str]:
     """Addresses of the contract files that a provenance card speaks for."""
     for node in card.walk():
         address = unquote(node.attrs.get("href", "")).removeprefix("../")
@@ -265,7 +265,7 @@ def _record(card: Node, paths: tuple[str, ...]) -> Iterator[Found]:
     yield Found(text, "record", tuple(f"{path}#/provenance" for path in paths))
 
 
-def _figure(node: Node, files_of: Mapping[str, tuple[str, ...]], where: str) -> Found:
+def drawing(node: Node, files_of: Mapping[str, tuple[str, ...]], where: str) -> Found:
     """A drawing: the marks of the innermost figure, list or section that has some speak for it."""
     name = node.attrs.get("aria-labelledby", "").removesuffix("-title") or "drawing"
     for around in node.up():

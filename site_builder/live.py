@@ -51,6 +51,7 @@ def _network(results: Results, name: str, run: RunResults) -> dict[str, Any]:
         "name": name,
         "title": instrument.title,
         "url": f"{PUBLISHED_BELOW}runs/{run.name}/{file.file}",
+        "record": PUBLISHED_BELOW + run.file("network.json"),
         "bytes": file.bytes,
         "sha256": file.sha256,
         "wave": instrument.wave.model_dump(),

@@ -1,15 +1,17 @@
 """Are the checks tested? Each of many small faults put into ``site_builder/checks`` must be noticed by their tests.
 
 ``python -m tests.mutate`` changes one comparison, connective, number or refusal at a time, and runs the checks on the
-made-up results and on every broken one of ``tests/test_checks.py`` whose refusal comes from the changed module: a fault
-is noticed if whole results are refused, or broken ones are not, or for another field. Prints what survives. The
-score is written down in docs/reliability.md.
+made-up results and on every broken one of the tests whose refusal comes from the changed module: a fault is noticed if
+whole results are refused, or broken ones are not, or for another field. Prints what survives. The score is written down
+in docs/reliability.md.
 """
 
 import argparse
 import ast
+import contextlib
 import copy
 import importlib
+import itertools
 import json
 import shutil
 import sys
@@ -20,12 +22,14 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import CodeType, ModuleType
 
+from pydantic import ValidationError
+
 from site_builder.contract import BadInput
 from site_builder.results import Results
-from tests import test_checks
+from tests import hostile, test_checks, test_checks_ranges
 from tests.factory import make_results
 
-MODULES = ("base", "files", "metrics", "limits", "studies", "transfer", "pairs", "attribution")
+MODULES = ("base", "files", "metrics", "limits", "studies", "transfer", "pairs", "attribution", "ranges", "texts")
 PACKAGE = "site_builder.checks"
 ROOT = Path(__file__).resolve().parent.parent / "site_builder/checks"
 OTHER = {
@@ -95,10 +99,10 @@ def broken(folder: Path) -> tuple[list[Results], dict[str, list[tuple[Results, s
     cases: dict[str, list[tuple[Results, str]]] = {m: [] for m in MODULES}
     checks = load("", None)
 
-    def sort(said: str) -> None:
+    def sort(said: str, check: str = "run_all") -> None:
         try:
             results = Results.load(here)
-            checks.run_all(results)
+            getattr(checks, check)(results)
         except BadInput as error:
             frames = traceback.extract_tb(error.__traceback__)
             files = {Path(f.filename).stem for f in frames if Path(f.filename).parent == ROOT}
@@ -114,6 +118,13 @@ def broken(folder: Path) -> tuple[list[Results], dict[str, list[tuple[Results, s
         shutil.copytree(root, here)
         alter(here)
         sort(said)
+    for check, path, change, said in test_checks_ranges.BROKEN:  # another check may be the first that refuses these
+        test_checks.changed(root, here, path, change)
+        sort(said, check)
+    fields = hostile.text_fields(sound[0])
+    for (path, place), text in zip(fields, itertools.cycle(hostile.REFUSED), strict=False):
+        with contextlib.suppress(ValidationError):  # words of a list take no other text
+            cases["texts"].append((hostile.with_text(sound[0], path, place, text), ".".join(map(str, place))))
     return sound, cases
 
 

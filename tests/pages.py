@@ -4,6 +4,8 @@ import base64
 import hashlib
 import json
 import math
+import statistics
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -94,7 +96,7 @@ def read(html: bytes) -> Document:
     return document
 
 
-def at(files: dict[str, bytes], source: str, cache: dict[str, Any]) -> Any:
+def at(files: Mapping[str, bytes], source: str, cache: dict[str, Any]) -> Any:
     """What a source (address#pointer) leads to in the published files."""
     path, _, pointer = unquote(source).partition("#")
     if path not in cache:
@@ -106,7 +108,17 @@ def at(files: dict[str, bytes], source: str, cache: dict[str, Any]) -> Any:
     return value
 
 
-def derive(files: dict[str, bytes], shown: Shown, cache: dict[str, Any]) -> float | str:
+def _snr(flux: list[float], instrument: dict[str, Any], magnitude: float) -> float:
+    """The median signal-to-noise ratio of a flux at a magnitude: see InstrumentFile."""
+    scale = 10 ** (-0.4 * (magnitude - instrument["magnitude_zero"]))
+    ratios = [
+        f * s * scale / math.sqrt((b + s * scale * f) / instrument["n_exposures"])
+        for f, s, b in zip(flux, instrument["signal_e"], instrument["background_e2"], strict=True)
+    ]
+    return statistics.median(ratios)
+
+
+def derive(files: Mapping[str, bytes], shown: Shown, cache: dict[str, Any]) -> float | str:
     """The value that a page should show, from the published files."""
     values = [at(files, source, cache) for source in shown.sources]
     rule, _, parameter = shown.op.partition(" ")
@@ -125,7 +137,23 @@ def derive(files: dict[str, bytes], shown: Shown, cache: dict[str, Any]) -> floa
         (layer, has_cls), patch = values, int(parameter)
         heads = [head[0][patch + 1] if has_cls else sum(row[patch] for row in head) / len(head) for head in layer]
         return round(sum(heads) / len(heads), 6)
+    if rule == "between":
+        return values[0] + float(parameter) * (values[1] - values[0])
+    if rule in ("first", "last"):
+        return (int(parameter) + (rule == "last")) * values[0] + (rule == "first")
+    if rule in ("mean", "sd"):
+        column = [row[int(parameter)] for row in values[0]]
+        return statistics.mean(column) if rule == "mean" else statistics.stdev(column)
+    if rule == "snr":
+        return _snr(values[0], values[1], float(parameter))
     match shown.op:
+        case "even":
+            return values[0] * len(at(files, shown.sources[0].rpartition("/")[0], cache))
+        case "pull":
+            return (values[0] - values[1]) / values[2]
+        case "least-sum" | "most-sum":
+            sums = [sum(row) for layer in values[0] for head in layer for row in head]
+            return min(sums) if shown.op == "least-sum" else max(sums)
         case "count":
             return len(values)
         case "none":

@@ -127,7 +127,8 @@ def density_panel(ax: Any, d: s.Density, token: str) -> None:
             codes += [Path.MOVETO, Path.LINETO, Path.LINETO, Path.LINETO, Path.CLOSEPOLY]
         if codes:
             alpha = s.opacity(i, len(d.levels))
-            ax.add_patch(PathPatch(Path(vertices, codes), facecolor=paint(token), edgecolor="none", alpha=alpha))
+            # no add_patch, which looks for the extent of every cell: the axes have limits of their own
+            ax.add_artist(PathPatch(Path(vertices, codes), facecolor=paint(token), edgecolor="none", alpha=alpha))
 
 
 def predicted_true(run: RunResults, set_name: str, models: list[str], x_label: str) -> Draw:

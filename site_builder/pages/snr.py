@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from site_builder import derived, findings, limits, live
+from site_builder import derived, findings, limits, live, markup
 from site_builder import stars as star_list
 from site_builder.contract.schema import Ladder
 from site_builder.design import paint
@@ -125,7 +125,9 @@ def _population_data(run: RunResults) -> list[dict[str, Any]]:
         row = one.row(run.specvit.name)
         if row is not None and row.row.lo is not None and row.row.hi is not None:
             r2, rmse = round(one.bin.r2.value, 3), round(one.bin.rmse.value, 3)
-            out.append({"name": one.name, "lo": row.row.lo, "hi": row.row.hi, "r2": r2, "rmse": rmse})
+            places = [markup.addresses(q) for q in (*one.span, *(one.measured(m).value for m in ("r2", "rmse")))]
+            ends = list(one.ends)
+            out.append({"ends": ends, "lo": row.row.lo, "hi": row.row.hi, "r2": r2, "rmse": rmse, "places": places})
     return out
 
 
@@ -169,6 +171,7 @@ def _browser(results: Results, stars: list[Star], index: int) -> dict[str, Any]:
                 "magnitudes": ladder_of(s).magnitudes,
                 "seeds": ladder_of(s).seeds,
                 "prior": list(s.run.run.prior.logg),
+                "run_url": PUBLISHED_BELOW + s.run.file("run.json"),
             }
             for s in stars
         ],

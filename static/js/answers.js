@@ -1,5 +1,6 @@
 /** One spectrum, three answers on one log g axis: SpecViT, the exact posterior, what the Cramer-Rao bound allows. */
 
+import { cited, places } from "./cited.js";
 import { svg } from "./dom.js";
 import { fixed } from "./format.js";
 import { t } from "./i18n.js";
@@ -126,13 +127,13 @@ export class AnswersPlot {
 }
 
 /** One sentence on what the prior does here: the same conditions as the page has without a script. */
-export function describeLimits(star, prior, seed, index) {
+export function describeLimits(star, { prior, run_url: run }, seed, index) {
   const { sd, crlb3 } = star.ladder.limits;
   const spread = (prior[1] - prior[0]) / Math.sqrt(12);
   if (crlb3[index] > spread) {
     return t(
       "At this magnitude the bound with three labels is wider than the prior\u2019s own spread of {spread} dex: whoever may use the prior beats it.",
-      { spread: fixed(spread, 2) },
+      { spread: cited(fixed(spread, 2), ["/prior/logg/0", "/prior/logg/1"].map(places(run)), "uniform") },
     );
   }
   if (crlb3[index] > sd[seed][index]) {

@@ -1,6 +1,7 @@
 /** The attention page: layers over the spectrum, all heads at a glance, one head in full. */
 
 import { Chart } from "./chart.js";
+import { cited, write } from "./cited.js";
 import { embedded, loadJson } from "./data.js";
 import { byId, say } from "./dom.js";
 import { fixed, weight } from "./format.js";
@@ -18,6 +19,7 @@ import {
   fillSelect,
   linkMeasures,
   overall,
+  titled,
   windowAt,
 } from "./measures.js";
 import { framePatch, paintMasked, paintPatches, perPixel } from "./patches.js";
@@ -155,7 +157,7 @@ function drawLayer(newStar) {
   charts.top.rename(t("Spectrum of {star}, tinted by {measure}", { star: view.star.title, measure: title }));
   charts.bars.rename(t("{measure}, by patch", { measure: title }));
   fillSelect(ui.by, quantities(), chosen().id);
-  byId("att-tint").textContent = title;
+  write(byId("att-tint"), titled(chosen()));
   byId("att-layer-out").textContent = layerName();
   ui.layer.setAttribute("aria-valuetext", layerName());
 }
@@ -192,7 +194,7 @@ function drawHead(weights, all = true) {
   map.show({ values: weights, n: attention.n_tokens, hasCls: attention.has_cls, patches, title }, scale(weights));
   drawColorBar(ui.bar, scale(weights), (v) => String(Number(v.toPrecision(3))));
   byId("att-head-name").textContent = title;
-  byId("att-sums").textContent = sums();
+  write(byId("att-sums"), sums());
   showRow(map.cell[0]);
 }
 
@@ -200,8 +202,8 @@ function drawHead(weights, all = true) {
 function sums() {
   const [lo, hi] = view.attention.row_sums;
   return t("Each row of each map of this star sums to 1: between {lo} and {hi} as exported.", {
-    lo: fixed(lo, 6),
-    hi: fixed(hi, 6),
+    lo: cited(fixed(lo, 6), view.at.attention("/weights"), "least-sum"),
+    hi: cited(fixed(hi, 6), view.at.attention("/weights"), "most-sum"),
   });
 }
 
@@ -213,15 +215,26 @@ function showRow(query) {
   row = { query, values: Array.from(head.slice(query * n + first, (query + 1) * n)) };
   if (!charts) return;
   charts.head.setData(barData(row.values));
-  const from = map.token(query);
-  charts.head.rename(t("Weights from {from} to each patch", { from }));
-  byId("att-row-caption").textContent = attention.has_cls
-    ? t("What {from} attends to in this head; {weight} of its weight goes to the CLS token. The dashed line is an even share.", {
-        from,
-        weight: weight(head[query * n]),
-      })
-    : t("What {from} attends to in this head. The dashed line is an even share.", { from });
+  charts.head.rename(t("Weights from {from} to each patch", { from: map.token(query) }));
+  const from = map.token(query, citedToken);
+  const toCls = cited(weight(head[query * n]), view.at.attention(`/weights/${state.at.join("/")}/${query}/0`));
+  write(
+    byId("att-row-caption"),
+    attention.has_cls
+      ? t("What {from} attends to in this head; {weight} of its weight goes to the CLS token. The dashed line is an even share.", {
+          from,
+          weight: toCls,
+        })
+      : t("What {from} attends to in this head. The dashed line is an even share.", { from }),
+  );
 }
+
+/** The numbers of a patch with their places. */
+const citedToken = ({ index, first, last }, { n, lo, hi }) => ({
+  n: cited(n, view.at.attention(`/rollout/${index}`), "place"),
+  lo: cited(lo, view.at.star("/wave"), `pixel ${first - 0.5}`),
+  hi: cited(hi, view.at.star("/wave"), `pixel ${last + 0.5}`),
+});
 
 function fillControls() {
   const { star, attention } = view;
@@ -235,17 +248,20 @@ function fillControls() {
   byId("att-seen-label").hidden = !hasNoise(view);
   const about = [t(star.origin)];
   if (star.origin === "observed") about.push(t(star.credit));
-  if (hasNoise(view)) about.push(t("read at magnitude {magnitude}", { magnitude: fixed(attention.magnitude, 1) }));
+  const told = (name, digits) => cited(fixed(attention[name], digits), view.at.attention(`/${name}`));
+  if (hasNoise(view)) about.push(t("read at magnitude {magnitude}", { magnitude: told("magnitude", 1) }));
   const values = {
     star: t(star.title),
     about: about.join(t(", ")),
-    answer: `${fixed(attention.predicted_logg, 2)} \u00b1 ${fixed(attention.predicted_sigma, 2)}`,
-    truth: fixed(star.logg, 2),
+    answer: `${told("predicted_logg", 2)} \u00b1 ${told("predicted_sigma", 2)}`,
+    truth: cited(fixed(star.logg, 2), view.at.star("/logg")),
   };
-  byId("att-caption").textContent =
+  write(
+    byId("att-caption"),
     star.origin === "observed"
       ? t("{star} ({about}): log g {answer}, catalogue {truth}.", values)
-      : t("{star} ({about}): log g {answer}, true {truth}.", values);
+      : t("{star} ({about}): log g {answer}, true {truth}.", values),
+  );
   linkMeasures(view.entry, { "att-measures-json": "attribution", "att-measures-csv": "measures_csv" });
   byId("att-csv").href = view.entry.csv;
   byId("att-json").href = view.entry.data;

@@ -5,6 +5,7 @@
  */
 
 import { Chart } from "./chart.js";
+import { cited, places, write } from "./cited.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, say } from "./dom.js";
 import { angstrom, fixed } from "./format.js";
@@ -26,6 +27,7 @@ const [star, instrument] = await Promise.all([loadJson(page.star), loadJson(page
   throw error;
 });
 const { magnitudes, seeds, logg, sigma: errors } = star.ladder;
+const at = places(page.star);
 const wave = wavelengths(star.wave);
 const flux = Float64Array.from(star.flux);
 const z = normals(seeds[0], flux.length);
@@ -69,13 +71,18 @@ const chart = new Chart(
 
 function paint() {
   chart.setData([wave, noisy, flux]);
-  ui["magnitude-out"].textContent = fixed(state.magnitude, 2);
-  ui.snr.textContent = fixed(snr(flux, sigma), 1);
-  if (!state.live) write(logg[0][state.at], errors[0][state.at]);
+  const [low, high] = [Math.floor(state.at), Math.ceil(state.at)].map((k) => at(`/ladder/magnitudes/${k}`));
+  const magnitude = fixed(state.magnitude, 2);
+  write(ui["magnitude-out"], low === high ? cited(magnitude, low) : cited(magnitude, [low, high], `between ${state.at % 1}`));
+  write(ui.snr, cited(fixed(snr(flux, sigma), 1), [at("/flux"), places(page.instrument)("")], `snr ${state.magnitude}`));
+  if (!state.live) answer(logg[0][state.at], errors[0][state.at], ["logg", "sigma"].map((name) => at(`/ladder/${name}/0/${state.at}`)));
 }
 
-function write(value, error) {
-  ui.logg.textContent = `${fixed(value, 2)} \u00b1 ${fixed(error, 2)}`;
+/** Write an answer with the places of its two numbers; without them the network gave it here. */
+function answer(value, error, from = null) {
+  const [first, second] = from ?? [page.live.networks[0].record, page.live.networks[0].record];
+  const op = from ? "" : "live";
+  write(ui.logg, `${cited(fixed(value, 2), first, op)} \u00b1 ${cited(fixed(error, 2), second, op)}`);
   ui.magnitude.setAttribute("aria-valuetext", t("magnitude {magnitude}, log g {answer} plus or minus {error}", {
       magnitude: fixed(state.magnitude, 2),
       answer: fixed(value, 2),
@@ -85,10 +92,10 @@ function write(value, error) {
 
 /** Ask the network here; an answer to an earlier magnitude is dropped. */
 async function ask() {
-  const { at } = state;
+  const asked = state.at;
   try {
-    const answer = await model.infer(page.network, noisy.slice());
-    if (at === state.at) window.requestAnimationFrame(() => at === state.at && write(answer.logg, answer.sigma));
+    const given = await model.infer(page.network, noisy.slice());
+    if (asked === state.at) window.requestAnimationFrame(() => asked === state.at && answer(given.logg, given.sigma));
   } catch (error) {
     if (!(error instanceof Overtaken)) say(ui.error, error.message);
   }
@@ -101,8 +108,8 @@ function follow(link) {
   if (link.mag) {
     const above = magnitudes.findIndex((m) => m >= Number(link.mag));
     const high = Math.max(above, 1);
-    const at = high - 1 + (Number(link.mag) - magnitudes[high - 1]) / (magnitudes[high] - magnitudes[high - 1]);
-    ui.magnitude.value = state.live ? at : Math.round(at);
+    const place = high - 1 + (Number(link.mag) - magnitudes[high - 1]) / (magnitudes[high] - magnitudes[high - 1]);
+    ui.magnitude.value = state.live ? place : Math.round(place);
   }
   update();
 }

@@ -72,16 +72,13 @@ export class HeadMap {
     });
   }
 
-  /** A token in words. */
-  token(index) {
+  /** A token in words; `mark` may make something else of the numbers of a patch. */
+  token(index, mark = (patch, numbers) => numbers) {
     const { hasCls, patches } = this.map;
     if (hasCls && index === 0) return t("the CLS token");
     const patch = patches[index - Number(hasCls)];
-    return t("patch {n} ({lo}\u2013{hi} \u00c5)", {
-      n: patch.index + 1,
-      lo: patch.lo.toFixed(0),
-      hi: patch.hi.toFixed(0),
-    });
+    const numbers = { n: patch.index + 1, lo: patch.lo.toFixed(0), hi: patch.hi.toFixed(0) };
+    return t("patch {n} ({lo}\u2013{hi} \u00c5)", mark(patch, numbers));
   }
 
   #paint() {

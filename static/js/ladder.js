@@ -1,5 +1,6 @@
 /** SpecViT's answers for one star over magnitude: this noise seed, and the spread over all seeds. */
 
+import { cited } from "./cited.js";
 import { t } from "./i18n.js";
 import { SvgPlot, niceTicks, onWidth } from "./svgplot.js";
 import { fixed } from "./format.js";
@@ -100,18 +101,18 @@ export class LadderPlot {
   }
 }
 
-/** One sentence on what the plot shows at the cursor. */
-export function describe(star, seed, index) {
+/** One sentence on what the plot shows at the cursor; `at` gives places in the file of the star. */
+export function describe(star, at, seed, index) {
   const { magnitudes, seeds } = star.ladder;
   const { mean, sd } = spread(star.ladder);
   return t(
     "Over the {n} noise patterns, the answer at magnitude {magnitude} averages {mean} and scatters by {sd} dex; the truth is {truth}.",
     {
-      n: seeds.length,
-      magnitude: fixed(magnitudes[index], 1),
-      mean: fixed(mean[index], 2),
-      sd: fixed(sd[index], 2),
-      truth: fixed(star.logg, 2),
+      n: cited(seeds.length, at("/ladder/seeds"), "len"),
+      magnitude: cited(fixed(magnitudes[index], 1), at(`/ladder/magnitudes/${index}`)),
+      mean: cited(fixed(mean[index], 2), at("/ladder/logg"), `mean ${index}`),
+      sd: cited(fixed(sd[index], 2), at("/ladder/logg"), `sd ${index}`),
+      truth: cited(fixed(star.logg, 2), at("/logg")),
     },
   );
 }

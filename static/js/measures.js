@@ -1,6 +1,7 @@
 /** Measures of importance of one star, over the network's patches or over finer windows. */
 
-import { byId } from "./dom.js";
+import { cited } from "./cited.js";
+import { byId, el } from "./dom.js";
 import { fixed, weight } from "./format.js";
 import { t } from "./i18n.js";
 import { cut, linesIn, name } from "./patches.js";
@@ -10,6 +11,7 @@ import { mean } from "./starview.js";
  * @typedef {object} Quantity
  * @property {string} id as in links
  * @property {string} title
+ * @property {string} [size] place of the size of finer windows, which the title holds
  * @property {number[]} values one a window
  * @property {import("./patches.js").Patch[]} patches the windows
  * @property {"share"|"dex"|"length"} kind shares sum to 1
@@ -27,12 +29,13 @@ const COLUMNS = { fisher: "fisher", "fisher-plain": "fisher_plain", gradient: "g
 export function attributed(view) {
   const { attribution, star, attention, patches } = view;
   if (!attribution) return [];
-  return attribution.cuts.flatMap((one) => {
+  return attribution.cuts.flatMap((one, k) => {
     const coarse = one.size === attention.patch_size;
     const windows = coarse ? patches : cut(star.wave, one.size, one.fisher.length);
     return Object.entries(COLUMNS).map(([id, column]) => ({
       id: coarse ? id : `${id}-fine`,
       title: coarse ? TITLES[id]() : t("{measure}, {n}-pixel windows", { measure: TITLES[id](), n: one.size }),
+      size: coarse ? null : view.at.attribution(`/cuts/${k}/size`),
       values: one[column],
       patches: windows,
       kind: id === "occlusion" ? "dex" : "share",
@@ -104,6 +107,9 @@ export function write(quantity, index) {
   return quantity.kind === "share" ? weight(value) : fixed(value, 2);
 }
 
+/** Its title, for `write`. */
+export const titled = ({ title, size }) => (size ? title.replace(/\d+/, (n) => cited(n, size)) : title);
+
 /** Name of the axis of its bars. */
 export function axisOf({ kind }) {
   return kind === "share" ? t("share") : kind === "dex" ? t("dex") : t("length");
@@ -131,7 +137,7 @@ export function describe(view, quantity, pixel) {
 export function fillSelect(select, quantities, chosen) {
   const ids = quantities.map((q) => q.id).join();
   if ([...select.options].map((o) => o.value).join() !== ids)
-    select.replaceChildren(...quantities.map((q) => new Option(q.title, q.id)));
+    select.replaceChildren(...quantities.map((q) => el("option", { value: q.id, "data-src": q.size }, q.title)));
   select.value = chosen;
 }
 

@@ -8,6 +8,7 @@
 
 import { AnswersPlot, describeLimits } from "./answers.js";
 import { Chart } from "./chart.js";
+import { cited, nodes, places, write } from "./cited.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, el, liveRegion, say } from "./dom.js";
 import { angstrom, fixed, signed } from "./format.js";
@@ -64,6 +65,7 @@ async function load(key) {
     z: null,
     lines: page.lines[entry.instrument_name],
   });
+  view.at = places(entry.url);
   view.range = fixedRange();
 }
 
@@ -102,10 +104,10 @@ function paint() {
   chart.setData([view.wave, noisy, flux]);
   ladder.move(state.index);
   paintLimits(magnitude);
-  ui.out.spread.textContent = describe(star, state.seed, state.index);
+  write(ui.out.spread, describe(star, view.at, state.seed, state.index));
+  write(ui.magnitude, shownMagnitude(magnitude));
+  write(ui.out.snr, cited(fixed(ratio, 1), [view.at("/flux"), places(view.entry.instrument)("")], `snr ${magnitude}`));
   if (live.on) {
-    ui.magnitude.textContent = fixed(magnitude, 2);
-    ui.out.snr.textContent = fixed(ratio, 1);
     paintLive(); // mostly the answer is there by now: one frame for both
     return;
   }
@@ -117,20 +119,35 @@ function paint() {
     answer: fixed(answer, 2),
     error: fixed(error, 2),
   };
-  ui.magnitude.textContent = text.magnitude;
-  ui.out.snr.textContent = text.snr;
-  paintAnswer(answer, error);
+  paintAnswer(answer, error, [`/ladder/logg/${state.seed}/${state.index}`, `/ladder/sigma/${state.seed}/${state.index}`]);
   ui.slider.setAttribute(
     "aria-valuetext",
     t("magnitude {magnitude}, SNR {snr}, log g {answer} plus or minus {error}", text),
   );
 }
 
-function paintAnswer(answer, error) {
-  ui.out.truth.textContent = fixed(view.star.logg, 2);
-  ui.out.logg.textContent = `${fixed(answer, 2)} \u00b1 ${fixed(error, 2)}`;
-  const gap = answer - view.star.logg;
-  ui.out.residual.textContent = `${signed(gap, 2)} (${signed(gap / error, 1)}\u00a0\u03c3)`;
+/** An exported magnitude, or one between two of them. */
+function shownMagnitude(magnitude) {
+  const [low, high] = [Math.floor(state.at), Math.ceil(state.at)].map((k) => view.at(`/ladder/magnitudes/${k}`));
+  return low === high ? cited(fixed(magnitude, 2), low) : cited(fixed(magnitude, 2), [low, high], `between ${state.at % 1}`);
+}
+
+/**
+ * Write an answer.
+ * @param {number} answer
+ * @param {number} error
+ * @param {[string, string]|null} from places of both in the star's file; null: the network answered here
+ */
+function paintAnswer(answer, error, from) {
+  const { at, star } = view;
+  const [here, truth] = [page.live?.networks[0].record, at("/logg")];
+  const [logg, sigma] = from ? from.map(at) : [here, here];
+  const op = from ? "" : "live";
+  write(ui.out.truth, cited(fixed(star.logg, 2), truth));
+  write(ui.out.logg, `${cited(fixed(answer, 2), logg, op)} \u00b1 ${cited(fixed(error, 2), sigma, op)}`);
+  const gap = answer - star.logg;
+  const gapInSigma = cited(signed(gap / error, 1), [logg, truth, sigma], from ? "pull" : "live");
+  write(ui.out.residual, `${cited(signed(gap, 2), [logg, truth], from ? "sub" : "live")} (${gapInSigma}\u00a0\u03c3)`);
 }
 
 /** Magnitude at a place of the slider, between two exported ones where it stands between them. */
@@ -173,7 +190,7 @@ function paintLive() {
   const { answer } = live;
   if (answer?.of !== shown() || live.painted === answer) return;
   live.painted = answer;
-  paintAnswer(answer.logg, answer.sigma);
+  paintAnswer(answer.logg, answer.sigma, null);
   if (three && view.star.ladder.limits) three.move(state.index, answer);
   const error = fixed(answer.sigma, 2);
   ui.slider.setAttribute(
@@ -219,9 +236,11 @@ function paintLimits(magnitude) {
   for (const node of document.querySelectorAll(".readout-limit")) node.hidden = !limits;
   if (three && limits) {
     if (!live.on) three.move(state.index);
-    limitOut.posterior.textContent = `${fixed(limits.mean[state.seed][state.index], 2)} \u00b1 ${fixed(limits.sd[state.seed][state.index], 2)}`;
-    limitOut.crlb.textContent = `${fixed(limits.crlb3[state.index], 2)}, ${fixed(limits.crlb5[state.index], 2)}`;
-    limitOut.limits.textContent = describeLimits(view.star, view.entry.prior, state.seed, state.index);
+    const { seed, index } = state;
+    const limit = (name, of) => citedAt(limits[name], `/ladder/limits/${name}`, of);
+    write(limitOut.posterior, `${limit("mean", [seed, index])} \u00b1 ${limit("sd", [seed, index])}`);
+    write(limitOut.crlb, `${limit("crlb3", [index])}, ${limit("crlb5", [index])}`);
+    write(limitOut.limits, describeLimits(view.star, view.entry, seed, index));
   }
   if (!populationOut) return;
   const bins = page.population[view.entry.run] ?? [];
@@ -229,8 +248,17 @@ function paintLimits(magnitude) {
   const bin = bins.reduce((best, one) => (!best || distance(one) < distance(best) ? one : best), null);
   populationOut.parentElement.hidden = !bin;
   if (!bin) return;
-  byId("snr-name-population").textContent = t("Bayes limit, all stars of magnitude {name}", { name: bin.name });
-  populationOut.textContent = `R\u00b2 ${fixed(bin.r2, 3)}, RMSE ${fixed(bin.rmse, 2)}`;
+  const [low, high, r2, rmse] = bin.places;
+  const [first, last] = [cited(bin.ends[0], low), cited(bin.ends[1], high)];
+  const name = low === high ? first : t("{first} to {last}", { first, last });
+  write(byId("snr-name-population"), t("Bayes limit, all stars of magnitude {name}", { name }));
+  write(populationOut, `R\u00b2 ${cited(fixed(bin.r2, 3), r2)}, RMSE ${cited(fixed(bin.rmse, 2), rmse)}`);
+}
+
+/** Two decimals of an entry of nested lists of the star, with its place. */
+function citedAt(list, pointer, indices) {
+  const value = indices.reduce((part, k) => part[k], list);
+  return cited(fixed(value, 2), view.at([pointer, ...indices].join("/")));
 }
 
 /** Build the charts, once. */
@@ -302,7 +330,9 @@ function fillControls() {
   ui.star.value = state.key;
   ui.slider.max = magnitudes.length - 1;
   ui.slider.value = state.at;
-  ui.seedOut.textContent = t("{k} of {n}", { k: state.seed + 1, n: seeds.length });
+  const { at } = view;
+  const pattern = { k: cited(state.seed + 1, at(`/ladder/seeds/${state.seed}`), "place"), n: cited(seeds.length, at("/ladder/seeds"), "len") };
+  write(ui.seedOut, t("{k} of {n}", pattern));
   ui.fit.checked = state.fit;
   ui.lines.checked = state.lines;
   byId("snr-json").href = view.entry.url;
@@ -311,27 +341,30 @@ function fillControls() {
 
 /** The table behind the charts: this star, this noise pattern. */
 function fillTable() {
-  const { star } = view;
+  const { star, at } = view;
+  const { seed } = state;
   const { magnitudes, snr: ratios, logg, sigma, limits } = star.ladder;
-  const bounds = (k) =>
-    limits ? [limits.mean[state.seed][k], limits.sd[state.seed][k], limits.crlb3[k], limits.crlb5[k]] : [];
-  byId("snr-table-caption").textContent =
-    t("{star}, noise pattern {k}; true log g {logg}", {
+  const cells = (k) => [
+    cited(fixed(ratios[k], 1), at(`/ladder/snr/${k}`)),
+    citedAt(logg, "/ladder/logg", [seed, k]),
+    citedAt(sigma, "/ladder/sigma", [seed, k]),
+    cited(signed(logg[seed][k] - star.logg, 2), [at(`/ladder/logg/${seed}/${k}`), at("/logg")], "sub"),
+    ...(limits ? ["mean", "sd"].map((name) => citedAt(limits[name], `/ladder/limits/${name}`, [seed, k])) : []),
+    ...(limits ? ["crlb3", "crlb5"].map((name) => citedAt(limits[name], `/ladder/limits/${name}`, [k])) : []),
+  ];
+  const about = {
     star: t(star.title),
-    k: state.seed + 1,
-    logg: fixed(star.logg, 2),
-  });
+    k: cited(seed + 1, at(`/ladder/seeds/${seed}`), "place"),
+    logg: cited(fixed(star.logg, 2), at("/logg")),
+  };
+  write(byId("snr-table-caption"), t("{star}, noise pattern {k}; true log g {logg}", about));
   byId("snr-table").tBodies[0].replaceChildren(
     ...magnitudes.map((m, k) =>
       el(
         "tr",
         {},
-        el("th", { scope: "row" }, fixed(m, 2)),
-        el("td", {}, fixed(ratios[k], 1)),
-        el("td", {}, fixed(logg[state.seed][k], 2)),
-        el("td", {}, fixed(sigma[state.seed][k], 2)),
-        el("td", {}, signed(logg[state.seed][k] - star.logg, 2)),
-        ...bounds(k).map((value) => el("td", {}, fixed(value, 2))),
+        el("th", { scope: "row" }, ...nodes(cited(fixed(m, 2), at(`/ladder/magnitudes/${k}`)))),
+        ...cells(k).map((cell) => el("td", {}, ...nodes(cell))),
       ),
     ),
   );

@@ -4,6 +4,7 @@
  */
 
 import { about } from "./aboutstar.js";
+import { cited, nodes, places, write } from "./cited.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, el, liveRegion, say } from "./dom.js";
 import { fixed } from "./format.js";
@@ -248,15 +249,19 @@ function fillNumbers() {
   const { x, flux, sigma, model } = view;
   const inside = x.map((w, i) => i).filter((i) => x[i] >= bokeh.range.start && x[i] <= bokeh.range.end);
   const every = Math.ceil(inside.length / MOST_ROWS);
-  const columns = [[t("wavelength (\u00c5)"), (i) => x[i].toFixed(2)], [t("flux"), (i) => (Number.isNaN(flux[i]) ? "\u2013" : fixed(flux[i], 4))]];
-  if (sigma) columns.push(["\u03c3", (i) => (Number.isNaN(flux[i]) ? "\u2013" : fixed(sigma[i], 4))]);
-  if (model) columns.push([t("model"), (i) => fixed(model[i], 4)]);
+  const at = places(view.entry.url);
+  const [placed, smoothed] = [view.how.observed || view.how.air ? "shifted" : "pixel", state.smooth ? "smoothed" : ""];
+  const value = (list, name) => (i) => (Number.isNaN(flux[i]) ? "\u2013" : cited(fixed(list[i], 4), at(`/${name}/${i}`), smoothed));
+  const columns = [[t("wavelength (\u00c5)"), (i) => cited(x[i].toFixed(2), at("/wave"), `${placed} ${i}`)], [t("flux"), value(flux, "flux")]];
+  if (sigma) columns.push(["\u03c3", value(sigma, "sigma")]);
+  if (model) columns.push([t("model"), value(model, "model_flux")]);
   const table = place.querySelector("table");
-  table.caption.textContent = t("{star}: every {n}th pixel of the window; the files below the figure have all", { star: t(view.star.title), n: every });
-  if (every === 1) table.caption.textContent = t("{star}: the pixels of the window", { star: t(view.star.title) });
+  const star = t(view.star.title);
+  const thinned = t("{star}: one pixel in {n} of the window; the files below the figure have all", { star, n: cited(every, at("/wave"), "one-in") });
+  write(table.caption, every === 1 ? t("{star}: the pixels of the window", { star }) : thinned);
   table.tHead.replaceChildren(el("tr", {}, ...columns.map(([name]) => el("th", { scope: "col" }, name))));
   table.tBodies[0].replaceChildren(
-    ...inside.filter((_, k) => k % every === 0).map((i) => el("tr", {}, ...columns.map(([, write], k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, write(i))))),
+    ...inside.filter((_, k) => k % every === 0).map((i) => el("tr", {}, ...columns.map(([, text], k) => el(k ? "td" : "th", k ? {} : { scope: "row" }, ...nodes(text(i)))))),
   );
 }
 
@@ -292,7 +297,8 @@ function lineList() {
 function fillLines() {
   const list = lineList();
   if (!list.some((line) => line.id === state.line)) state.line = null;
-  const options = list.map((line) => new Option(`${line.label} \u00b7 ${shown(line.vacuum, view.how, view.velocity).toFixed(1)} \u00c5`, line.id));
+  const text = (line) => `${line.label} \u00b7 ${shown(line.vacuum, view.how, view.velocity).toFixed(1)} \u00c5`;
+  const options = list.map((line) => el("option", { value: line.id, "data-src": "data/lines.json#", "data-op": `line ${line.id}` }, text(line)));
   ui.line.replaceChildren(new Option(list.length ? t("choose a line") : t("none in this spectrum"), ""), ...options);
   ui.line.value = state.line ?? "";
   for (const id of ["line", "line-previous", "line-next"]) byId(`spe-${id}`).disabled = !list.length;
@@ -371,7 +377,7 @@ function fillControls() {
   byId("spe-fits").href = view.entry.fits;
   const [blue, red] = triplet();
   byId("spe-triplet").disabled = blue < limits()[0] || red > limits()[1];
-  ui.about.textContent = about(star);
+  write(ui.about, about(star, places(view.entry.url)));
   fillLines();
   surface.setAttribute(
     "aria-label",

@@ -1,5 +1,6 @@
 /** A star with its attention, as the token and attention pages hold it. */
 
+import { places } from "./cited.js";
 import { loadJson, wavelengths } from "./data.js";
 import { addNoise, normals, sigmaFlux } from "./noise.js";
 import { cut } from "./patches.js";
@@ -11,6 +12,7 @@ import { may, WINDOW } from "./permalink.js";
  * @property {object} star contract example
  * @property {object} attention derived file, see site_builder/attention_view.py
  * @property {object|null} attribution contract file of where the answer comes from, if there is one
+ * @property {Record<"star"|"attention"|"attribution"|"run", (pointer: string) => string>} at places in the contract's files
  * @property {Float64Array} wave one per pixel
  * @property {(number|null)[]} flux one per pixel
  * @property {import("./patches.js").Patch[]} patches
@@ -38,6 +40,12 @@ export async function loadStar(page, key) {
     star,
     attention,
     attribution,
+    at: {
+      star: places(entry.url),
+      attention: places(entry.attention),
+      attribution: places(entry.attribution ?? ""),
+      run: places(entry.run),
+    },
     wave: wavelengths(star.wave),
     flux: star.flux,
     patches: cut(star.wave, attention.patch_size, count),

@@ -1,6 +1,7 @@
 /** The token page: one spectrum cut into patches, and one patch looked at closely. */
 
 import { Chart } from "./chart.js";
+import { cited, nodes, write } from "./cited.js";
 import { embedded } from "./data.js";
 import { byId, el, say, svg } from "./dom.js";
 import { fixed, weight } from "./format.js";
@@ -16,6 +17,7 @@ import {
   fillSelect,
   linkMeasures,
   scaleOf,
+  titled,
 } from "./measures.js";
 import { drawTintBar, framePatch, linesIn, name, paintMasked, paintPatches, perPixel } from "./patches.js";
 import * as permalink from "./permalink.js";
@@ -154,24 +156,25 @@ function zoomData() {
 /** What changes with the patch under the pointer. */
 const refresh = eachFrame(() => {
   const patch = shown();
-  const { attention, patches, lines } = view;
+  const { attention, lines, patches } = view;
   charts.top.redraw();
   charts.bars.redraw();
   charts.zoom.setData(zoomData(), false);
   charts.zoom.rename(t("Pixels of {patch}", { patch: name(patch, patches.length) }));
-  out.index.textContent = t("{k} of {n}", { k: patch.index + 1, n: patches.length });
-  out.wave.textContent = `${patch.lo.toFixed(1)}\u2013${patch.hi.toFixed(1)} \u00c5`;
-  out.pixels.textContent = `${patch.first + 1}\u2013${patch.last + 1} (${patch.last - patch.first + 1})`;
-  out.norm.textContent = fixed(attention.embedding_norm[patch.index], 2);
-  out.rollout.textContent = t("{weight} ({times} \u00d7 an even share)", {
-    weight: weight(attention.rollout[patch.index]),
-    times: fixed(attention.rollout[patch.index] * patches.length, 2),
-  });
+  const told = numbersOf(patch);
+  const which = t("{k} of {n}", { k: told.index, n: cited(patches.length, view.at.attention("/rollout"), "len") });
+  write(out.index, which);
+  write(out.wave, `${told.lo}\u2013${told.hi} \u00c5`);
+  write(out.pixels, `${told.first}\u2013${told.last} (${told.size})`);
+  write(out.norm, told.norm);
+  const { rollout } = attention;
+  const times = cited(fixed(rollout[patch.index] * patches.length, 2), told.rollout, "even");
+  write(out.rollout, t("{weight} ({times} \u00d7 an even share)", { weight: cited(weight(rollout[patch.index]), told.rollout), times }));
   const inside = linesIn(patch, lines);
   out.lines.replaceChildren(inside.length ? inside.map((line) => line.label).join(", ") : t("none of the list"));
   drawLayers(patch);
   ui.patch.value = patch.index + 1;
-  byId("tok-patch-out").textContent = t("{k} of {n}", { k: patch.index + 1, n: patches.length });
+  write(byId("tok-patch-out"), which);
   ui.patch.setAttribute(
     "aria-valuetext",
     t("{patch}; embedding length {length}", {
@@ -180,6 +183,23 @@ const refresh = eachFrame(() => {
     }),
   );
 });
+
+/** The numbers of a patch with their places; `rollout` is the place alone. */
+function numbersOf({ index, first, last, lo, hi }) {
+  const { at, attention } = view;
+  const size = at.run("/vit/patch_size");
+  const rollout = at.attention(`/rollout/${index}`);
+  return {
+    rollout,
+    index: cited(index + 1, rollout, "place"),
+    lo: cited(lo.toFixed(1), at.star("/wave"), `pixel ${first - 0.5}`),
+    hi: cited(hi.toFixed(1), at.star("/wave"), `pixel ${last + 0.5}`),
+    first: cited(first + 1, size, `first ${index}`),
+    last: cited(last + 1, size, `last ${index}`),
+    size: cited(last - first + 1, size),
+    norm: cited(fixed(attention.embedding_norm[index], 2), at.attention(`/embedding_norm/${index}`)),
+  };
+}
 
 /** Bars of the attention to one patch, one a layer. */
 function drawLayers(patch) {
@@ -218,16 +238,18 @@ function fillControls() {
   ui.lines.checked = state.lines;
   ui.seen.checked = state.seen && hasNoise(view);
   byId("tok-seen-label").hidden = !hasNoise(view);
-  const { star, patches, attention } = view;
-  byId("tok-caption").textContent =
+  const { at, star, patches, attention } = view;
+  write(
+    byId("tok-caption"),
     t("{star} ({origin}), {pixels} pixels in {n} patches of {size}; the deeper the red, the larger the value. Shown: {measure}.", {
       star: t(star.title),
       origin: star.origin === "observed" ? `${t(star.origin)}${t(", ")}${t(star.credit)}` : t(star.origin),
-      pixels: star.wave.n,
-      n: patches.length,
-      size: attention.patch_size,
-      measure: chosen().title,
-    });
+      pixels: cited(star.wave.n, at.star("/wave/n")),
+      n: cited(patches.length, at.attention("/rollout"), "len"),
+      size: cited(attention.patch_size, at.run("/vit/patch_size")),
+      measure: titled(chosen()),
+    }),
+  );
   byId("tok-table-caption").textContent = t(star.title);
   byId("tok-csv").href = view.entry.csv;
   byId("tok-json").href = view.entry.data;
@@ -235,26 +257,19 @@ function fillControls() {
 
 function fillTable() {
   const { patches, attention, lines } = view;
-  byId("tok-table").tBodies[0].replaceChildren(
-    ...patches.map((p) =>
-      el(
-        "tr",
-        {},
-        el("th", { scope: "row" }, String(p.index + 1)),
-        el("td", {}, p.lo.toFixed(1)),
-        el("td", {}, p.hi.toFixed(1)),
-        el("td", {}, fixed(attention.embedding_norm[p.index], 2)),
-        el("td", {}, fixed(attention.rollout[p.index], 4)),
-        el(
-          "td",
-          { class: "text" },
-          linesIn(p, lines)
-            .map((line) => line.label)
-            .join(", "),
-        ),
-      ),
-    ),
-  );
+  const row = (patch) => {
+    const told = numbersOf(patch);
+    const cells = [told.lo, told.hi, told.norm, cited(fixed(attention.rollout[patch.index], 4), told.rollout)];
+    const inside = linesIn(patch, lines).map((line) => line.label);
+    return el(
+      "tr",
+      {},
+      el("th", { scope: "row" }, ...nodes(told.index)),
+      ...cells.map((cell) => el("td", {}, ...nodes(cell))),
+      el("td", { class: "text" }, inside.join(", ")),
+    );
+  };
+  byId("tok-table").tBodies[0].replaceChildren(...patches.map(row));
 }
 
 function drawScale() {
@@ -262,7 +277,7 @@ function drawScale() {
   const { lo, hi } = scaleOf(q);
   byId("tok-scale-lo").textContent = q.kind === "length" ? fixed(lo, 1) : "0";
   byId("tok-scale-hi").textContent = q.kind === "share" ? weight(hi) : q.kind === "dex" ? `${fixed(hi, 3)} dex` : fixed(hi, 1);
-  byId("tok-scale-name").textContent = q.title;
+  write(byId("tok-scale-name"), titled(q));
   drawTintBar(byId("tok-scale-bar"));
 }
 

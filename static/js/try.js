@@ -5,6 +5,7 @@
  */
 
 import { Chart } from "./chart.js";
+import { cited, places, write } from "./cited.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, el, liveRegion, say } from "./dom.js";
 import { angstrom, fixed, weight } from "./format.js";
@@ -184,13 +185,15 @@ function paint() {
   const network = networks.get(said.network);
   const { answer } = said;
   ui.result.hidden = false;
-  out.logg.textContent = answer ? `${fixed(answer.logg, 2)} \u00b1 ${fixed(answer.sigma, 2)}` : t("refused");
+  const given = (value) => cited(fixed(value, 2), network.record, "live");
+  write(out.logg, answer ? `${given(answer.logg)} \u00b1 ${given(answer.sigma)}` : t("refused"));
   out.truth.parentElement.hidden = !said.truth;
   if (said.truth) {
     byId("try-name-truth").textContent = said.truth.origin === "observed" ? t("Catalogue\u2019s log g") : t("True log g");
-    out.truth.textContent = fixed(said.truth.logg, 2);
+    write(out.truth, cited(fixed(said.truth.logg, 2), places(said.truth.url)("/logg")));
   }
-  out.half95.textContent = answer ? t("{first} to {last}", { first: fixed(answer.logg - answer.half95, 2), last: fixed(answer.logg + answer.half95, 2) }) : "\u2013";
+  const { logg: middle, half95 } = answer ?? {};
+  write(out.half95, answer ? t("{first} to {last}", { first: given(middle - half95), last: given(middle + half95) }) : "\u2013");
   out.snr.textContent = said.snr === null ? "\u2013" : fixed(said.snr, 1);
   out.coverage.textContent = `${Math.round(100 * said.coverage)}\u00a0%`;
   out.network.textContent = t(network.title);
