@@ -64,8 +64,8 @@ async function load(key) {
     scratch: new Float64Array(n),
     z: null,
     lines: page.lines[entry.instrument_name],
+    at: places(entry.url),
   });
-  view.at = places(entry.url);
   view.range = fixedRange();
 }
 

@@ -156,7 +156,7 @@ function zoomData() {
 /** What changes with the patch under the pointer. */
 const refresh = eachFrame(() => {
   const patch = shown();
-  const { attention, lines, patches } = view;
+  const { attention, patches, lines } = view;
   charts.top.redraw();
   charts.bars.redraw();
   charts.zoom.setData(zoomData(), false);
