@@ -114,6 +114,8 @@ function wireLanguage(link) {
   for (const sign of ["pointerdown", "focus", "contextmenu", "click"]) link.addEventListener(sign, aim);
 }
 
+// What site.css leaves out until it is in sight stays once it was there: a picture of the whole page has it.
+addEventListener("contentvisibilityautostatechange", ({ target, skipped }) => skipped || target.classList.add("is-laid"));
 wireThemeButton();
 document.querySelectorAll("[data-language]").forEach(wireLanguage);
 document.querySelectorAll("[role=tablist]").forEach(wireTabs);
