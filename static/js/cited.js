@@ -27,13 +27,31 @@ const inSite = (address) => address.replace(/^(?:\.\.\/)+/, ""); // whichever fo
  */
 export const cited = (text, from, op = "") => `${OPEN}${text}${BEHIND}${[from].flat().map(inSite).join(" ")}${BEHIND}${op}${CLOSE}`;
 
+/** A text in its parts: [text, places, rule] of a number, [text] of what stands between. */
+const parts = (text) =>
+  text.split(/(\ue000[^\ue002]*\ue002)/).flatMap((part) => (part ? [WHOLE.exec(part)?.slice(1) ?? [part]] : []));
+
+const made = ([text, from, op]) => (from ? el("span", { class: "num", "data-src": from, "data-op": op || null }, text) : new Text(text));
+
 /** Nodes of a text. */
-export function nodes(text) {
-  return text.split(/(\ue000[^\ue002]*\ue002)/).map((part) => {
-    const found = WHOLE.exec(part);
-    return found ? el("span", { class: "num", "data-src": found[2], "data-op": found[3] || null }, found[1]) : part;
+export const nodes = (text) => parts(text).map(made);
+
+const written = new WeakMap(); // node -> text that it shows
+
+/** Put a text into an element, in the place of what it holds. What stays is left alone: a slider does this at every step. */
+export function write(node, text) {
+  if (written.get(node) === text) return;
+  const [now, before] = [parts(text), parts(written.get(node) ?? "")];
+  written.set(node, text);
+  const alike = now.length === before.length && now.every((part, i) => part.length === before[i].length && !part[2] === !before[i][2]);
+  if (!alike) {
+    node.replaceChildren(...now.map(made));
+    return;
+  }
+  now.forEach(([words, from, op], i) => {
+    const child = node.childNodes[i];
+    if (words !== before[i][0]) (from ? child.firstChild : child).data = words;
+    if (from !== before[i][1]) child.setAttribute("data-src", from);
+    if (op !== before[i][2]) child.setAttribute("data-op", op);
   });
 }
-
-/** Put a text into an element, in the place of what it holds. */
-export const write = (node, text) => node.replaceChildren(...nodes(text));
