@@ -1,6 +1,7 @@
 """Hostile texts in every field of the results, hostile names, and files that claim far more than they are."""
 
 import json
+import os
 import re
 import resource
 import shutil
@@ -139,6 +140,18 @@ def test_a_network_of_10_gb_is_refused_before_memory_is_taken(tmp_path: Path) ->
         file.truncate(10**10)  # takes no room on the disk
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with pytest.raises(BadInput, match=r"its sha256 is not the one that network\.json gives"):
+        read_file(tmp_path, entry)
+    assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 250
+
+
+def test_a_file_of_10_gb_where_the_index_lists_a_small_one_is_not_read(tmp_path: Path) -> None:
+    index = Index.model_validate_json((ROOT / "results/index.json").read_bytes())
+    entry = next(e for e in index.files if e.kind == "metrics")
+    (tmp_path / entry.path).parent.mkdir(parents=True)
+    shutil.copy(ROOT / "results" / entry.path, tmp_path / entry.path)
+    os.truncate(tmp_path / entry.path, 10**10)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(BadInput, match=r"its sha256 is not the one that index\.json lists"):
         read_file(tmp_path, entry)
     assert (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024 < 250
 
