@@ -66,7 +66,7 @@ def bin_stars(run: RunResults, set_name: str, slice_name: str, label: str) -> np
     row = next((r for r in rows if r.slice == slice_name and r.label == label), None)
     if row is None:
         return None
-    return slice_stars(row, table, row.hi is not None and row.hi == last_edges(rows).get(row.slice))
+    return slice_stars(row, table, row.hi == last_edges(rows).get(row.slice))
 
 
 def middle(values: np.ndarray) -> float:

@@ -63,7 +63,7 @@ def check_metrics(results: Results) -> None:
         for i, row in enumerate(rows):
             key = (row.slice, row.label, row.lo, row.hi)
             if key not in parts:
-                stars = slice_stars(row, table, row.hi is not None and row.hi == last.get(row.slice))
+                stars = slice_stars(row, table, row.hi == last.get(row.slice))
                 if stars is None:
                     problem = f"is {row.slice!r}, which the predictions or the edges do not allow"
                     refuse(results, path, f"rows.{i}.slice", problem)
