@@ -103,9 +103,11 @@ def run(jobs: Sequence[Job], cache: Cache, processes: int) -> None:
         _todo = todo
         try:
             with multiprocessing.get_context("fork").Pool(processes) as pool:
-                made = pool.map(_make, range(len(todo)), chunksize=1)
+                making = pool.map_async(_make, range(len(todo)), chunksize=1)
                 pool.close()
+                making.wait()
                 pool.join()  # workers end by themselves; one that is told to in the middle of something may not
+                made = making.get()
             for job, content in zip(todo, made, strict=True):
                 job.finish(content)
         finally:

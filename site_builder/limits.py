@@ -63,12 +63,6 @@ class Limit:
         return max(rows, key=lambda row: row.row.r2.value, default=None)
 
     @property
-    def name(self) -> str:
-        """The bin as text: '21.5' where it is one magnitude, '21 to 21.5' where it is a range."""
-        first, last = self.ends
-        return first if first == last else _("{first} to {last}", first=first, last=last)
-
-    @property
     def span(self) -> tuple[Quantity, Quantity]:
         """``ends`` with their places."""
         row = self.row(self.run.specvit.name)
@@ -78,7 +72,7 @@ class Limit:
 
     @property
     def shown(self) -> Markup:
-        """``name`` with the places of its numbers."""
+        """The bin as text, '21.5' where it is one magnitude, '21 to 21.5' where it is a range, with its places."""
         return _span(*self.span)
 
     @property
