@@ -27,6 +27,17 @@ const inSite = (address) => address.replace(/^(?:\.\.\/)+/, ""); // whichever fo
  */
 export const cited = (text, from, op = "") => `${OPEN}${text}${BEHIND}${[from].flat().map(inSite).join(" ")}${BEHIND}${op}${CLOSE}`;
 
+/**
+ * An entry of a list, or what lies between two of them.
+ * @param {string} text as it is shown
+ * @param {string} list place of the list
+ * @param {number} index from 0; a fraction between two entries
+ */
+export function citedEntry(text, list, index) {
+  const [low, high] = [Math.floor(index), Math.ceil(index)].map((k) => `${list}/${k}`);
+  return low === high ? cited(text, low) : cited(text, [low, high], `between ${index % 1}`);
+}
+
 /** A text in its parts: [text, places, rule] of a number, [text] of what stands between. */
 const parts = (text) =>
   text.split(/(\ue000[^\ue002]*\ue002)/).flatMap((part) => (part ? [WHOLE.exec(part)?.slice(1) ?? [part]] : []));

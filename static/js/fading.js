@@ -5,7 +5,7 @@
  */
 
 import { Chart } from "./chart.js";
-import { cited, places, write } from "./cited.js";
+import { cited, citedEntry, places, write } from "./cited.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, say } from "./dom.js";
 import { angstrom, fixed } from "./format.js";
@@ -71,9 +71,7 @@ const chart = new Chart(
 
 function paint() {
   chart.setData([wave, noisy, flux]);
-  const [low, high] = [Math.floor(state.at), Math.ceil(state.at)].map((k) => at(`/ladder/magnitudes/${k}`));
-  const magnitude = fixed(state.magnitude, 2);
-  write(ui["magnitude-out"], low === high ? cited(magnitude, low) : cited(magnitude, [low, high], `between ${state.at % 1}`));
+  write(ui["magnitude-out"], citedEntry(fixed(state.magnitude, 2), at("/ladder/magnitudes"), state.at));
   write(ui.snr, cited(fixed(snr(flux, sigma), 1), [at("/flux"), places(page.instrument)("")], `snr ${state.magnitude}`));
   if (!state.live) answer(logg[0][state.at], errors[0][state.at], ["logg", "sigma"].map((name) => at(`/ladder/${name}/0/${state.at}`)));
 }

@@ -8,7 +8,7 @@
 
 import { AnswersPlot, describeLimits } from "./answers.js";
 import { Chart } from "./chart.js";
-import { cited, nodes, places, write } from "./cited.js";
+import { cited, citedEntry, nodes, places, write } from "./cited.js";
 import { embedded, loadJson, wavelengths } from "./data.js";
 import { byId, el, liveRegion, say } from "./dom.js";
 import { angstrom, fixed, signed } from "./format.js";
@@ -105,7 +105,7 @@ function paint() {
   ladder.move(state.index);
   paintLimits(magnitude);
   write(ui.out.spread, describe(star, view.at, state.seed, state.index));
-  write(ui.magnitude, shownMagnitude(magnitude));
+  write(ui.magnitude, citedEntry(fixed(magnitude, 2), view.at("/ladder/magnitudes"), state.at));
   write(ui.out.snr, cited(fixed(ratio, 1), [view.at("/flux"), places(view.entry.instrument)("")], `snr ${magnitude}`));
   if (live.on) {
     paintLive(); // mostly the answer is there by now: one frame for both
@@ -124,12 +124,6 @@ function paint() {
     "aria-valuetext",
     t("magnitude {magnitude}, SNR {snr}, log g {answer} plus or minus {error}", text),
   );
-}
-
-/** An exported magnitude, or one between two of them. */
-function shownMagnitude(magnitude) {
-  const [low, high] = [Math.floor(state.at), Math.ceil(state.at)].map((k) => view.at(`/ladder/magnitudes/${k}`));
-  return low === high ? cited(fixed(magnitude, 2), low) : cited(fixed(magnitude, 2), [low, high], `between ${state.at % 1}`);
 }
 
 /**
