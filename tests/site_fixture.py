@@ -3,7 +3,7 @@
 import functools
 import http.server
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,15 @@ def build_site(results: Path, out: Path, modules: Sequence[PageModule] | None = 
     site.make_all()  # what no template looks at: the inspector
     write_site(out, site.files)
     return out
+
+
+def until(page: Any, condition: Callable[[], bool]) -> None:
+    """Wait for something that the page does in its own time."""
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("the page did not get there within 10 s")
 
 
 def scroll_through(page: Any) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from site_builder.pages import PAGES
 from tests.factory import make_results
-from tests.site_fixture import build_site, scroll_through, serve
+from tests.site_fixture import build_site, scroll_through, serve, until
 
 PAGES_OF_BOTH = [folder + page.slug for folder in ("", "zh/") for page in PAGES]
 # What a keyboard reads on each page with charts: a place, keys, and what the live region then says.
@@ -99,10 +99,7 @@ def test_arrow_keys_read_out_the_message(name: str, folder: str, page: Any, addr
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowRight")
     region = stage.locator("xpath=ancestor-or-self::figure[1]").locator("[role=status]").first
-    for _ in range(60):
-        if (region.text_content() or "").strip():
-            break
-        page.wait_for_timeout(50)
+    until(page, lambda: bool((region.text_content() or "").strip()))
     said = region.text_content() or ""
     assert re.search(r"\d", said), said
     if not folder:
@@ -115,9 +112,9 @@ def test_arrow_keys_read_out_the_message(name: str, folder: str, page: Any, addr
 def test_a_table_stands_behind_every_chart(name: str, page: Any, address: str) -> None:
     there(page, f"{address}{name}.html")
     scroll_through(page)
-    page.wait_for_timeout(500)
     charts = page.locator("[role=application]:visible")
-    assert charts.count() >= 1
+    charts.first.wait_for()
+    page.wait_for_timeout(500)  # others may still be drawn
     for chart in charts.all():
         given = chart.get_attribute("aria-details")
         details = page.locator(f"#{given}" if given else "main details:has(table)").first
@@ -276,7 +273,7 @@ def test_a_link_restores_the_view_in_both_languages(
         if "curve-stage" in ready:
             page.locator("#curve-stage").scroll_into_view_if_needed()
         page.locator(ready).first.wait_for(timeout=20_000)
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(400)  # the page could drop them only after it has read them
         assert all(part in page.evaluate("location.hash") for part in kept), page.url
         assert page.locator("#link-note:not([hidden])").count() == 0
     if "curve-stage" in ready:
@@ -288,7 +285,7 @@ def test_a_link_restores_the_view_in_both_languages(
         page.keyboard.press("Enter")
         page.wait_for_url(lambda url: "/zh/" not in url)
         page.locator(ready).first.wait_for(timeout=20_000)
-        page.wait_for_timeout(400)
+        page.wait_for_timeout(400)  # the page could drop them only after it has read them
         assert all(part in page.evaluate("location.hash") for part in kept), page.url
 
 
@@ -305,8 +302,7 @@ def test_an_old_or_damaged_link_is_told_politely(name: str, hash_: str, says: st
     there(page, f"{address}{name}.html{hash_}")
     note = page.locator("#link-note[role=status]")
     note.wait_for(state="attached", timeout=20_000)
-    page.wait_for_timeout(150)
-    assert says in note.inner_text()
+    until(page, lambda: says in note.inner_text())
     assert page.locator("h1").is_visible()
 
 
@@ -325,9 +321,9 @@ def test_lines_are_gone_to_in_turn(page: Any, address: str) -> None:
     assert 20 < high - low < 60
     page.click("#spe-line-previous")
     assert page.input_value("#spe-line") == seen[-2]
-    page.wait_for_timeout(400)
-    assert re.search(r"\d+ of \d+", page.locator("#fig-spe [role=status]").text_content() or "")
-    assert f"line={seen[-2]}" in page.evaluate("location.hash")
+    until(page, lambda: f"line={seen[-2]}" in page.url)
+    status = page.locator("#fig-spe [role=status]")
+    until(page, lambda: bool(re.search(r"\d+ of \d+", status.text_content() or "")))
 
 
 def test_what_a_reader_does_before_the_scripts_are_there_is_done(page: Any, address: str, tmp_path: Path) -> None:
@@ -335,5 +331,4 @@ def test_what_a_reader_does_before_the_scripts_are_there_is_done(page: Any, addr
     page.goto(address + "snr.html")
     page.locator("#snr-seed").click()
     page.locator("#snr-spectrum canvas").wait_for(timeout=20_000)
-    page.wait_for_timeout(300)
-    assert page.inner_text("#snr-seed-out").startswith("2")
+    until(page, lambda: page.inner_text("#snr-seed-out").startswith("2"))

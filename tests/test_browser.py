@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 from site_builder.pages import PAGES
 from tests.factory import make_results
-from tests.site_fixture import build_site, scroll_through, serve
+from tests.site_fixture import build_site, scroll_through, serve, until
 
 FILES = [page.file for page in PAGES]
 CHINESE = ["zh/" + file for file in FILES]
@@ -163,8 +163,7 @@ def test_plots_are_drawn_in_both_themes(browser: Any, address: str) -> None:
     ink = "() => document.querySelector('.js-plotly-plot .xtitle').style.fill"
     before = page.evaluate(ink)
     page.locator("[data-theme-toggle]").click()
-    page.wait_for_timeout(600)
-    assert page.evaluate(ink) != before
+    until(page, lambda: page.evaluate(ink) != before)
     assert bad == []
     page.close()
 
@@ -251,9 +250,8 @@ def test_the_other_language_shows_the_same_view(browser: Any, address: str) -> N
     page.goto(address + "zh/tokens.html")
     page.wait_for_selector("#tok-out-index:not(:empty)")
     page.locator("#tok-patch").press("Home")
-    page.wait_for_timeout(400)  # the state reaches the address after things have calmed down
+    until(page, lambda: "patch=1" in page.url)  # the state reaches the address after things have calmed down
     view = page.url.partition("#")[2]
-    assert "patch=1" in view
     page.get_by_role("link", name="English").click()
     page.wait_for_url(f"{address}tokens.html#{view}")
     page.wait_for_selector("#tok-out-index:not(:empty)")

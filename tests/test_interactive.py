@@ -6,7 +6,7 @@ That every page is quiet, accessible and fits a phone is tested for all of them 
 import json
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from site_builder.publish import Site
 from site_builder.render import render_page
 from site_builder.results import Results
 from tests.factory import make_results
-from tests.site_fixture import build_site, serve
+from tests.site_fixture import build_site, serve, until
 
 MODULES = (snr, tokens, attention, spectra)
 NAMES = tuple(module.PAGE.slug for module in MODULES)
@@ -90,15 +90,6 @@ def text(page: Any, selector: str) -> str:
 def settle(page: Any) -> None:
     """Let the next frames be drawn."""
     page.evaluate("() => new Promise(r => requestAnimationFrame(() => requestAnimationFrame(r)))")
-
-
-def until(page: Any, condition: Callable[[], bool]) -> None:
-    """Wait for something that the page does in its own time."""
-    for _ in range(200):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("the page did not get there within 10 s")
 
 
 def link_has(page: Any, *parts: str) -> None:

@@ -27,7 +27,7 @@ from site_builder.publish import Site, write_site
 from site_builder.render import render_page
 from site_builder.results import Results
 from site_builder.site_files import publish_results
-from tests.site_fixture import build_site, serve
+from tests.site_fixture import build_site, serve, until
 from tests.survey_files import write_desi_coadd
 from tests.survey_files_more import write_apstar, write_lamost, write_sdss
 from tests.test_languages import english
@@ -467,7 +467,8 @@ def test_examples_are_answered_as_they_were_exported(live: Live) -> None:
         k = len(ladder["magnitudes"]) // 3
         link = f"#v1&star={entry['key']}&mag={ladder['magnitudes'][k]}&seed={ladder['seeds'][1]}"
         live.page.evaluate("(link) => { location.hash = link; }", link)
-        live.page.wait_for_timeout(100)
+        magnitude = f"{ladder['magnitudes'][k]:.1f}"
+        until(live.page, lambda there=magnitude: live.page.inner_text("#try-magnitude-out") == there)
         live.settle()
         said = live.said()
         assert said["logg"] == pytest.approx(ladder["logg"][1][k], abs=LIMIT)
@@ -492,18 +493,24 @@ def test_the_explorer_answers_live_once_asked(browser: Any, address: str) -> Non
       slider.value = place;
       slider.dispatchEvent(new Event('input', { bubbles: true }));
     }"""
+
+    def answered() -> bool:
+        """The answer that is written is that to the magnitude that is written."""
+        told = str(page.get_attribute("#snr-magnitude", "aria-valuetext"))
+        return told.startswith(f"magnitude {page.inner_text('#snr-magnitude-out')},") and told.endswith("computed here")
+
     middle = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).default_index")
     page.evaluate(slide, middle)
-    page.wait_for_timeout(400)
+    until(page, answered)
     here = page.inner_text("#snr-out-logg")
     ladder = json.loads((RESULTS / first_star(page)).read_text())["ladder"]
     said = [float(v) for v in here.split(" \u00b1 ")]
     assert said == pytest.approx([ladder["logg"][0][middle], ladder["sigma"][0][middle]], abs=LIMIT)
     for place in (middle + 0.1 * k for k in range(30)):
         page.evaluate(slide, place)
-    page.wait_for_timeout(400)
+    until(page, answered)
     assert page.inner_text("#snr-out-logg") not in (exported, here)
-    assert "Computed in this browser" in page.inner_text("#snr-live")
+    until(page, lambda: "Computed in this browser" in page.inner_text("#snr-live"))
     page.goto("about:blank")
     page.goto(address + "snr.html")
     page.wait_for_selector("#snr-spectrum canvas")
@@ -530,15 +537,13 @@ def test_home_answers_live_once_asked(browser: Any, tmp_path: Path) -> None:
         exported = page.inner_text("#home-logg")
         page.locator("#home-loader button").click()
         page.wait_for_selector("#home-live:not([hidden])", timeout=60_000)
-        page.wait_for_timeout(300)
         assert page.inner_text("#home-logg") == exported
         page.locator("#home-magnitude").focus()
         page.keyboard.press("ArrowRight")
-        page.wait_for_timeout(300)
         star = json.loads((RESULTS / context["fading"]["star"].path).read_text())["ladder"]
         step = star["magnitudes"][1] - star["magnitudes"][0]
         magnitude = star["magnitudes"][context["fading"]["index"]] + 0.1 * step
-        assert float(page.inner_text("#home-magnitude-out")) == pytest.approx(magnitude, abs=0.006)
+        until(page, lambda: float(page.inner_text("#home-magnitude-out")) == pytest.approx(magnitude, abs=0.006))
         assert "plus or minus" in str(page.get_attribute("#home-magnitude", "aria-valuetext"))
         assert bad == []
         page.close()
