@@ -91,18 +91,21 @@ def build(
         BadInput: the results are missing, not valid or not consistent.
     """
     from site_builder import checks, site_files
+    from site_builder.render import compile_all
 
     collecting = gc.isenabled()
     gc.disable()  # a build makes many objects and few cycles; looking for those takes a fifth of the time
     try:
         folders = [results_dir] if isinstance(results_dir, Path) else list(results_dir)
+        cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
+        site = Site(base_url, cache=cache, processes=processes, own=own)
+        compile_all(site)
+        site.begin()  # templates are compiled while results are read
         begun = Results.begin(*folders)
         alone = processes > 1 and len(begun.undrawn) > MANY
         checked = apart(lambda: checks.check_undrawn(begun)) if alone else lambda: None  # while long columns are read
         results = begun.complete()
         checks.run_all(results, undrawn=not alone)
-        cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
-        site = Site(base_url, cache=cache, processes=processes, own=own)
         site_files.render_all(results, site)
         checked()
     finally:

@@ -6,6 +6,7 @@ import numpy as np
 
 from site_builder import fits
 from site_builder import stars as star_list
+from site_builder.contract.columns import filled
 from site_builder.publish import Site
 from site_builder.stars import Loose, Star
 
@@ -13,12 +14,12 @@ from site_builder.stars import Loose, Star
 def spectrum_files(star: Star, site: Site) -> dict[str, str]:
     """Publish the spectrum of a star as CSV and FITS, which ``python -m model predict`` reads; addresses by kind."""
     f = star.file
-    wave, flux = star_list.wavelengths(f.wave), star_list.column(f.flux)
+    wave, flux = star_list.wavelengths(f.wave), f.flux
     columns = {"wave": (wave, "Angstrom"), "flux": (flux.astype(np.float32), "")}
     if f.sigma is not None:
-        columns["sigma"] = (star_list.column(f.sigma).astype(np.float32), "")
+        columns["sigma"] = (f.sigma.astype(np.float32), "")
     if f.model_flux is not None:
-        columns["model"] = (star_list.column(f.model_flux).astype(np.float32), "")
+        columns["model"] = (f.model_flux.astype(np.float32), "")
     keywords: dict[str, str | int | float] = {
         "OBJECT": f.title,
         "ORIGIN": f.survey,
@@ -31,8 +32,8 @@ def spectrum_files(star: Star, site: Site) -> dict[str, str]:
         "COMMIT": f.provenance.commit,
     }
     name = f"spectra/{star.run.name}/{f.id}"
-    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], f.flux]
-    lists += [values for values in (f.sigma, f.model_flux) if values is not None]
+    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], filled(f.flux)]
+    lists += [filled(values) for values in (f.sigma, f.model_flux) if values is not None]
     return {
         "csv": site.publish_csv(f"{name}.csv", list(columns), zip(*lists, strict=True)),
         "fits": site.publish(f"data/{name}.fits", fits.table(columns, keywords)),
@@ -43,11 +44,11 @@ def loose_files(one: Loose, site: Site) -> dict[str, str]:
     """Publish a loose spectrum as CSV and FITS; addresses by kind."""
     f = one.file
     wave = star_list.wavelengths(f.wave)
-    columns = {"wave": (wave, "Angstrom"), "flux": (star_list.column(f.flux).astype(np.float32), "")}
-    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], f.flux]
+    columns = {"wave": (wave, "Angstrom"), "flux": (f.flux.astype(np.float32), "")}
+    lists: list[Sequence[float | None]] = [[round(float(w), 4) for w in wave], filled(f.flux)]
     if f.sigma is not None:
-        columns["sigma"] = (star_list.column(f.sigma).astype(np.float32), "")
-        lists.append(f.sigma)
+        columns["sigma"] = (f.sigma.astype(np.float32), "")
+        lists.append(filled(f.sigma))
     keywords: dict[str, str | int | float] = {
         "OBJECT": f.title,
         "ORIGIN": f"{f.origin}, {f.survey}",

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -58,10 +59,12 @@ def apart(call: Callable[[], T]) -> Callable[[], T]:
     ours, theirs = fork.Pipe(duplex=False)
 
     def work() -> None:
-        try:
-            theirs.send((call(), None))
-        except Exception as error:
-            theirs.send((None, error))
+        ours.close()  # else it would read itself, and never learn that nobody else does
+        with suppress(BrokenPipeError):  # nobody waits any more: the build has failed
+            try:
+                theirs.send((call(), None))
+            except Exception as error:
+                theirs.send((None, error))
 
     process = fork.Process(target=work, daemon=True)
     process.start()
@@ -80,6 +83,18 @@ def apart(call: Callable[[], T]) -> Callable[[], T]:
         return result
 
     return wait
+
+
+def begin(jobs: Sequence[Job], cache: Cache) -> Callable[[], None]:
+    """Start to make the content of jobs in a process of its own; what is returned waits until it is made."""
+    wait = apart(lambda: [job.make() for job in jobs])
+
+    def finish() -> None:
+        for job, content in zip(jobs, wait(), strict=True):
+            job.finish(content)
+            cache.put(job.key, content)
+
+    return finish
 
 
 _todo: Sequence[Job] = ()  # what forked processes work on; jobs hold functions, which no queue could carry

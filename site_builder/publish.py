@@ -20,7 +20,7 @@ from site_builder.config import Own
 from site_builder.contract import BadInput
 from site_builder.contract.folders import replacing_folder
 from site_builder.contract.io import read_bytes
-from site_builder.jobs import Job, run
+from site_builder.jobs import Job, begin, run
 
 MARKER = ".specvit-site"
 ROOT = Path(__file__).resolve().parent.parent
@@ -133,6 +133,7 @@ class Site:
         self.processes = processes
         self.shared: dict[str, Any] = {}  # what several pages show and one of them has made
         self.jobs: dict[str, Job] = {}
+        self._begun: list[Callable[[], None]] = []
         self.files = Files({f"{self.assets_folder}/{p}": b for p, b in self.assets.items()})
 
     def asset(self, path: str) -> str:
@@ -170,8 +171,15 @@ class Site:
         job.use(use)
         return job
 
+    def begin(self) -> None:
+        """Let another core make what ``later`` was asked for so far, until ``make_all`` needs it."""
+        if self.processes > 1 and self.jobs:
+            self._begun.append(begin(list(self.jobs.values()), self.cache))
+
     def make_all(self) -> None:
         """Make all that ``later`` was asked for, at once."""
+        while self._begun:
+            self._begun.pop()()
         run([job for job in self.jobs.values() if job.made is None], self.cache, self.processes)
 
     def publish_json(self, path: str, value: Any) -> str:

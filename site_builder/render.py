@@ -93,7 +93,7 @@ class Compiled(BytecodeCache):
 
 
 def compile_all(site: Site) -> None:
-    """Ask for the code of all templates: it takes as long as some drawings, so it is made with them, on all cores."""
+    """Ask for the code of all templates, before anything else is asked for: it needs no results."""
     env = environment(site.cache)
     compiled = env.bytecode_cache
     assert env.loader is not None

@@ -11,7 +11,7 @@ from site_builder.figures import plate
 from site_builder.jobs import apart
 from site_builder.pages import Page, shown
 from site_builder.publish import Site
-from site_builder.render import compile_all, render_page
+from site_builder.render import render_page
 from site_builder.results import PUBLISHED_BELOW, Results
 from site_builder.schemas import schema_files
 
@@ -27,8 +27,7 @@ def render_all(results: Results, site: Site) -> None:
     english, *others = i18n.LANGUAGES
     with i18n.speaking(english):
         asked = ask(results, site)
-        compile_all(site)
-        site.make_all()  # all drawings and templates at once, then the pages that show them
+        site.make_all()  # all drawings at once, then the pages that show them
     rest = apart(lambda: _new_files(results, site, others)) if site.processes > 1 else None
     with i18n.speaking(english):
         render_pages(results, site, asked)

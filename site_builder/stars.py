@@ -188,11 +188,6 @@ def wavelength_at(axis: WaveAxis, pixel: float) -> float:
     return float(10.0**value if axis.scale == "log10" else value)
 
 
-def column(values: list[float | None] | list[float]) -> np.ndarray:
-    """A column of the contract as floats, NaN where there is no value."""
-    return np.array([np.nan if v is None else v for v in values], dtype=float)
-
-
 def lines_of(axis: WaveAxis, groups: tuple[str, ...] | None = None) -> list[dict[str, object]]:
     """Named lines within an axis, as scripts read them; of some groups only, if given."""
     found = lines.for_browser(wavelength_at(axis, -0.5), wavelength_at(axis, axis.n - 0.5))

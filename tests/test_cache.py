@@ -60,6 +60,20 @@ def test_templates_are_compiled_with_the_drawings(monkeypatch: pytest.MonkeyPatc
         assert env.get_template(name).name == name
 
 
+def test_what_was_begun_is_waited_for_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(cache=Cache(tmp_path), processes=2)
+    compile_all(site)
+    asked = list(site.jobs.values())
+    site.begin()
+    monkeypatch.setattr(Environment, "compile", no_drawing)  # not in this process
+    site.make_all()
+    assert len(asked) > 20
+    assert all(job.made for job in asked)
+    again = Site(cache=Cache(tmp_path), processes=2)
+    compile_all(again)
+    assert again.jobs == {}
+
+
 def test_other_results_are_drawn(
     results_dir: Path, kept: Path, files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

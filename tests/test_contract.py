@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -81,6 +82,24 @@ def test_what_is_written_is_read_back(tmp_path_factory: pytest.TempPathFactory, 
     assert entry.sha256 == hashlib.sha256(raw).hexdigest()
 
 
+@given(st.lists(st.none() | finite, min_size=3, max_size=3))
+@settings(max_examples=40, deadline=None)
+def test_gaps_are_null_in_files_and_nan_in_memory(flux: list[float | None]) -> None:
+    star = ExampleFile(**example(flux=flux))
+    assert star.flux.dtype == np.float64
+    assert [None if np.isnan(v) else v for v in star.flux] == flux
+    assert star.model_dump()["flux"] == flux
+    assert ExampleFile(**example(flux=star.flux)).model_dump() == star.model_dump()
+
+
+@pytest.mark.parametrize(
+    "flux", [[1.0, np.nan, 0.9], np.array([1.0, np.inf, 0.9]), np.ones((3, 1)), np.array(["a", "b", "c"])]
+)
+def test_what_is_no_column_with_gaps(flux: Any) -> None:
+    with pytest.raises(ValueError, match="flux"):
+        ExampleFile(**example(flux=flux))
+
+
 @given(st.text(max_size=30), st.integers(0, 40))
 @settings(max_examples=40, deadline=None)
 def test_any_damage_is_one_sentence(tmp_path_factory: pytest.TempPathFactory, junk: str, cut: int) -> None:
@@ -93,7 +112,7 @@ def test_any_damage_is_one_sentence(tmp_path_factory: pytest.TempPathFactory, ju
     path.write_text(raw[: len(raw) * cut // 40] + junk + raw[len(raw) * cut // 40 :], "utf-8")
     message = ""
     try:
-        assert read_file(root, entry) == content
+        assert read_file(root, entry).model_dump() == content.model_dump()
     except BadInput as error:
         message = str(error)
     assert message == "" or (str(path) in message and "\n" not in message)
@@ -114,6 +133,10 @@ def stored(tmp_path: Path) -> tuple[Path, IndexEntry, dict[str, Any]]:
         ({"teff": ...}, r"field teff: field required"),
         ({"colour": "red"}, r"field colour: extra inputs are not permitted"),
         ({"flux": [1.0, 2.0]}, r"flux has 2 entries where wave\.n is 3"),
+        ({"flux": [1.0, None, "few"]}, r"field flux\.2: input should be a valid number"),
+        ({"flux": [[1.0], None, 0.9]}, r"field flux\.0: input should be a valid number"),
+        ({"flux": 1.0}, r"field flux: input should be a valid list"),
+        ({"model_flux": [1.0, None, 1.0]}, r"field model_flux\.1: input should be a valid number"),
         ({"star_class": "dwarf"}, r"star_class is dwarf but logg 2\.0 is a giant"),
         ({"survey": "my telescope"}, r"field survey: input should be"),
         ({"id": "../escape"}, r"field id: string should match pattern"),

@@ -1,6 +1,7 @@
 """Large results: pages do not grow, no star goes unchecked, and columns are read as arrays with the same sentences."""
 
 import json
+import multiprocessing
 import os
 from pathlib import Path
 
@@ -86,6 +87,15 @@ def test_checks_in_a_process_of_their_own() -> None:
         apart(refuse)()
     with pytest.raises(RuntimeError, match="before its time"):
         apart(lambda: os._exit(1))()
+
+
+def test_a_process_that_nobody_waits_for_ends_quietly(capfd: pytest.CaptureFixture[str]) -> None:
+    before = set(multiprocessing.active_children())
+    apart(lambda: bytes(1_000_000))  # more than a pipe holds
+    (alone,) = set(multiprocessing.active_children()) - before
+    alone.join(20)
+    assert alone.exitcode == 0
+    assert capfd.readouterr().err == ""
 
 
 @pytest.mark.parametrize(

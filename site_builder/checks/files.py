@@ -2,6 +2,8 @@
 
 import re
 
+import numpy as np
+
 from site_builder.checks.base import refuse
 from site_builder.contract.schema import ExampleFile, RunFile
 from site_builder.results import Results
@@ -160,14 +162,14 @@ def check_examples(results: Results) -> None:
 
 def _example_fields(results: Results, path: str, star: ExampleFile) -> None:
     if star.origin == "synthetic":
-        if None in star.flux or star.sigma is not None:
+        if np.isnan(star.flux).any() or star.sigma is not None:
             refuse(
                 results, path, "flux", "of a synthetic star has gaps, or a sigma; it must be the noise-free spectrum"
             )
         return
     if star.sigma is None or star.predicted_logg is None or star.predicted_sigma is None:
         refuse(results, path, "sigma", "or predicted_logg or predicted_sigma is missing for an observed star")
-    if [f is None for f in star.flux] != [s is None for s in star.sigma]:
+    if (np.isnan(star.flux) != np.isnan(star.sigma)).any():
         refuse(results, path, "sigma", "is not null for the same pixels as flux")
-    if all(f is None for f in star.flux):
+    if np.isnan(star.flux).all():
         refuse(results, path, "flux", "holds no data")

@@ -166,9 +166,9 @@ def check_spectra(results: Results) -> None:
     """Loose spectra hold data, gaps at the same pixels of flux and sigma, and say synthetic of what is."""
     for name, star in results.spectra.items():
         path = f"spectra/{name}.json"
-        if all(f is None for f in star.flux):
+        if np.isnan(star.flux).all():
             refuse(results, path, "flux", "holds no data")
-        if star.sigma is not None and [f is None for f in star.flux] != [s is None for s in star.sigma]:
+        if star.sigma is not None and (np.isnan(star.flux) != np.isnan(star.sigma)).any():
             refuse(results, path, "sigma", "is not null for the same pixels as flux")
         if (star.sigma is None) != (not star.noise_source):
             refuse(results, path, "noise_source", "is given without sigma, or sigma without its source")

@@ -32,10 +32,35 @@ def _column(value: Any, one_by_one: Callable[[Any], list[float]]) -> np.ndarray:
     return array
 
 
+def _gapped(value: Any, one_by_one: Callable[[Any], list[float | None]]) -> np.ndarray:
+    """(n,) float64, read-only; NaN where the list has null, else finite."""
+    with suppress(ValueError):  # infinite, or not of numbers alone
+        return _column(value, _refuse_all)
+    if isinstance(value, np.ndarray):
+        value = filled(value) if value.ndim == 1 and value.dtype.kind == "f" else value.tolist()
+    array = np.array(one_by_one(value), dtype=float)
+    array.flags.writeable = False
+    return array
+
+
+def _refuse_all(_: object) -> list[float]:
+    raise ValueError
+
+
+def filled(column: np.ndarray) -> list[float | None]:
+    """A column as a list, with None for NaN."""
+    values: list[float | None] = column.tolist()
+    for i in np.flatnonzero(np.isnan(column)).tolist():
+        values[i] = None
+    return values
+
+
 if TYPE_CHECKING:
     Column = np.ndarray
+    GappedColumn = np.ndarray
 else:
     Column = Annotated[list[float], WrapValidator(_column), PlainSerializer(np.ndarray.tolist)]
+    GappedColumn = Annotated[list[float | None], WrapValidator(_gapped), PlainSerializer(filled)]
 
 
 def _refuse(name: str) -> float:

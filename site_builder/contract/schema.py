@@ -53,7 +53,7 @@ from site_builder.contract.base import (
     WaveAxis,
     class_of,
 )
-from site_builder.contract.columns import Column
+from site_builder.contract.columns import Column, GappedColumn
 from site_builder.contract.network import NetworkFile, Parity
 from site_builder.contract.pairs import PairsFile
 from site_builder.contract.spectra import SpectrumFile
@@ -394,9 +394,9 @@ class ExampleFile(ContractFile):
     rv_kms: float | None = Field(description="radial velocity removed, km/s; null if none was known or needed")
     snr: float | None = Field(description="per pixel, observed stars")
     wave: WaveAxis
-    flux: list[float | None]
-    sigma: list[float | None] | None
-    model_flux: list[float] | None = Field(description="synthetic spectrum at the catalogue labels, observed stars")
+    flux: GappedColumn
+    sigma: GappedColumn | None
+    model_flux: Column | None = Field(description="synthetic spectrum at the catalogue labels, observed stars")
     predicted_logg: float | None = Field(description="SpecViT's answer, observed stars")
     predicted_sigma: float | None
     ladder: Ladder | None = Field(description="synthetic stars with a magnitude")

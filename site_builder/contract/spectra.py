@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from site_builder.contract.base import ContractFile, Origin, Slug, WaveAxis, class_of
+from site_builder.contract.columns import GappedColumn
 
 
 class SpectrumFile(ContractFile):
@@ -35,8 +36,8 @@ class SpectrumFile(ContractFile):
     n_native: int = Field(ge=2, description="pixels of the band in the file that it was read from")
     snr: float | None = Field(description="median over pixels of flux / sigma as the file has them")
     noise_source: str = Field(description="where sigma comes from, in words; empty where there is none")
-    flux: list[float | None]
-    sigma: list[float | None] | None
+    flux: GappedColumn
+    sigma: GappedColumn | None
     note: str = Field(description="what a reader must know to look at it rightly; may be empty")
 
     @model_validator(mode="after")

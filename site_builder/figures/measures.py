@@ -10,7 +10,7 @@ from site_builder.design import paint
 from site_builder.figures.svg import FigureSvg, decimate, draw_figure
 from site_builder.i18n import _
 from site_builder.publish import Site
-from site_builder.stars import column, wavelength_at, wavelengths
+from site_builder.stars import wavelength_at, wavelengths
 from site_builder.worth import TITLES, Worth, even_shares
 
 TOKENS: dict[Measure, str] = {
@@ -46,7 +46,7 @@ def strips(view: AttentionView, file: AttributionFile) -> list[tuple[Measure, in
 def draw_measures(site: Site, view: AttentionView, file: AttributionFile) -> FigureSvg:
     """The spectrum, and below it every measure on patches and then on finer windows."""
     axis = view.star.file.wave
-    wave, flux = wavelengths(axis), column(view.star.file.flux)
+    wave, flux = wavelengths(axis), view.star.file.flux
     found = strips(view, file)
 
     def draw(figure: Any, narrow: bool) -> None:

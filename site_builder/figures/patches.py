@@ -10,7 +10,7 @@ from site_builder.design import paint
 from site_builder.figures.svg import FigureSvg, decimate, draw_figure
 from site_builder.i18n import _
 from site_builder.publish import Site
-from site_builder.stars import column, wavelengths
+from site_builder.stars import wavelengths
 
 FEW = 64  # boundaries are drawn up to this number of patches
 STRONGEST = 0.62  # opacity of the largest value
@@ -29,7 +29,7 @@ def draw_patches(
         values: one per patch, shares of one.
         label: of the bars.
     """
-    wave, flux = wavelengths(view.star.file.wave), column(view.star.file.flux)
+    wave, flux = wavelengths(view.star.file.wave), view.star.file.flux
     edges = [view.edges(p) for p in range(view.n_patches)]
     top = max(values)
 

@@ -9,7 +9,7 @@ import zlib
 import numpy as np
 
 from site_builder.contract.schema import ExampleFile
-from site_builder.stars import column, wavelengths
+from site_builder.stars import wavelengths
 
 # Deep red to warm white: what the eye would make of this light if it could.
 STOPS = np.array([[10, 4, 6], [60, 8, 12], [150, 22, 20], [226, 92, 52], [255, 206, 160], [255, 244, 226]], float)
@@ -29,7 +29,7 @@ def png(pixels: np.ndarray) -> bytes:
 
 def resample(star: ExampleFile, lo: float, hi: float, columns: int) -> np.ndarray:
     """(columns,) mean flux in equal steps of wavelength; gaps are bridged for the picture only."""
-    wave, flux = wavelengths(star.wave), column(star.flux)
+    wave, flux = wavelengths(star.wave), star.flux
     good = np.isfinite(flux)
     fine = np.interp(np.linspace(lo, hi, columns * 4), wave[good], flux[good])
     return fine.reshape(columns, 4).mean(1)
@@ -63,7 +63,7 @@ def band(stars: list[ExampleFile]) -> tuple[float, float]:
     """Wavelengths that every star covers."""
     ends = []
     for star in stars:
-        wave = wavelengths(star.wave)[np.isfinite(column(star.flux))]
+        wave = wavelengths(star.wave)[np.isfinite(star.flux)]
         ends.append((float(wave[0]), float(wave[-1])))
     return max(e[0] for e in ends), min(e[1] for e in ends)
 

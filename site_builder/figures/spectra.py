@@ -9,7 +9,7 @@ from site_builder.design import paint
 from site_builder.figures.svg import Draw, decimate, plain_log
 from site_builder.i18n import _
 from site_builder.lines import load
-from site_builder.stars import column, wavelengths
+from site_builder.stars import wavelengths
 
 GROUPS = {"ca2": "Ca II", "alkali": ""}
 
@@ -53,7 +53,7 @@ def stacked(stars: list[ExampleFile], step: float = 0.75) -> Draw:
         ax = figure.add_subplot()
         lo, hi = 1e9, 0.0
         for i, star in enumerate(stars):
-            wave, flux = wavelengths(star.wave), column(star.flux)
+            wave, flux = wavelengths(star.wave), star.flux
             x, y = decimate(wave, flux, 260 if narrow else 620)
             offset = (len(stars) - 1 - i) * step
             ax.plot(x, y + offset, color=paint(star.star_class), linewidth=0.9)

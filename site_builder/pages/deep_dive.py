@@ -16,7 +16,7 @@ from site_builder.markup import mathml
 from site_builder.pages.base import Page
 from site_builder.publish import Site
 from site_builder.results import Quantity, Results, RunResults, ratio
-from site_builder.stars import Star, all_stars, column, loose_spectra, wavelengths
+from site_builder.stars import Star, all_stars, loose_spectra, wavelengths
 from site_builder.transfer_findings import told
 from site_builder.transfers import covered_surveys
 
@@ -177,7 +177,7 @@ def context(results: Results, site: Site) -> dict[str, Any]:
     instrument = results.instruments[run.run.instrument]
     star = _spectrum(results, run)
     wave = wavelengths(star.wave if star else instrument.wave)
-    flux = column(star.flux) if star else np.ones(len(wave))
+    flux = star.flux if star else np.ones(len(wave))
     info = run.sets("synthetic")[0]
     interpolation = results.interpolation
     return _limits(results, run) | {

@@ -46,14 +46,14 @@ def noise_sigma(star: Star, magnitude: float) -> np.ndarray:
     if i.signal_e is None or i.background_e2 is None or i.magnitude_zero is None or i.n_exposures is None:
         raise ValueError(f"{i.name} has no noise model")
     unit = np.array(i.signal_e) * 10 ** (-0.4 * (magnitude - i.magnitude_zero))
-    flux = star_list.column(star.file.flux)
+    flux = star.file.flux
     return np.sqrt((np.array(i.background_e2) + unit * flux) / i.n_exposures) / unit
 
 
 def spectrum_figure(site: Site, star: Star, magnitude: float) -> FigureSvg:
     """A star's noise-free spectrum with its noise at a magnitude, and the sky."""
     wave = star_list.wavelengths(star.file.wave)
-    flux, sigma = star_list.column(star.file.flux), noise_sigma(star, magnitude)
+    flux, sigma = star.file.flux, noise_sigma(star, magnitude)
 
     def draw(figure: Any, narrow: bool) -> None:
         axes, sky = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))

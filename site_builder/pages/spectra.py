@@ -69,7 +69,7 @@ def thumbnail(star: Star | Loose, site: Site) -> str:
 
 def draw_thumbnail(star: Star | Loose) -> str:
     """The spectrum as an SVG path in a box of THUMB; gaps stay gaps. All stars share the vertical scale."""
-    wave, flux = star_list.wavelengths(star.file.wave), star_list.column(star.file.flux)
+    wave, flux = star_list.wavelengths(star.file.wave), star.file.flux
     noisy = isinstance(star, Loose) and star.file.snr is not None and star.file.snr < NOISY
     x, y = _averaged(wave, flux) if noisy else decimate(wave, flux, COLUMNS)
     width, height = THUMB
