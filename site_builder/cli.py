@@ -97,11 +97,11 @@ def build(
     gc.disable()  # a build makes many objects and few cycles; looking for those takes a fifth of the time
     try:
         folders = [results_dir] if isinstance(results_dir, Path) else list(results_dir)
+        begun = Results.begin(*folders)
         cache = Cache(cache_folder, *(read_bytes(folder / "index.json") for folder in folders))
         site = Site(base_url, cache=cache, processes=processes, own=own)
         compile_all(site)
-        site.begin()  # templates are compiled while results are read
-        begun = Results.begin(*folders)
+        site.begin()  # templates are compiled while the other results are read
         alone = processes > 1 and len(begun.undrawn) > MANY
         checked = apart(lambda: checks.check_undrawn(begun)) if alone else lambda: None  # while long columns are read
         results = begun.complete()

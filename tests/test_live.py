@@ -493,22 +493,25 @@ def test_the_explorer_answers_live_once_asked(browser: Any, address: str) -> Non
       slider.value = place;
       slider.dispatchEvent(new Event('input', { bubbles: true }));
     }"""
+    ladder = json.loads((RESULTS / first_star(page)).read_text())["ladder"]
 
-    def answered() -> bool:
-        """The answer that is written is that to the magnitude that is written."""
+    def answered(place: float) -> bool:
+        """The magnitude of that place of the slider is written, and its answer."""
+        magnitude = np.interp(place, range(len(ladder["magnitudes"])), ladder["magnitudes"])
+        written = page.inner_text("#snr-magnitude-out")
         told = str(page.get_attribute("#snr-magnitude", "aria-valuetext"))
-        return told.startswith(f"magnitude {page.inner_text('#snr-magnitude-out')},") and told.endswith("computed here")
+        there = told.startswith(f"magnitude {written},") and told.endswith("computed here")
+        return there and float(written) == pytest.approx(magnitude, abs=0.006)
 
     middle = page.evaluate("() => JSON.parse(document.getElementById('snr-data').textContent).default_index")
     page.evaluate(slide, middle)
-    until(page, answered)
+    until(page, lambda: answered(middle))
     here = page.inner_text("#snr-out-logg")
-    ladder = json.loads((RESULTS / first_star(page)).read_text())["ladder"]
     said = [float(v) for v in here.split(" \u00b1 ")]
     assert said == pytest.approx([ladder["logg"][0][middle], ladder["sigma"][0][middle]], abs=LIMIT)
     for place in (middle + 0.1 * k for k in range(30)):
         page.evaluate(slide, place)
-    until(page, answered)
+    until(page, lambda: answered(place))
     assert page.inner_text("#snr-out-logg") not in (exported, here)
     until(page, lambda: "Computed in this browser" in page.inner_text("#snr-live"))
     page.goto("about:blank")
