@@ -112,6 +112,9 @@ def test_arrow_keys_read_out_the_message(name: str, folder: str, page: Any, addr
 def test_a_table_stands_behind_every_chart(name: str, page: Any, address: str) -> None:
     there(page, f"{address}{name}.html")
     scroll_through(page)
+    plots = page.locator("[data-plot]:visible")
+    if plots.count():
+        plots.first.scroll_into_view_if_needed()  # such a chart is drawn where it is in sight
     charts = page.locator("[role=application]:visible")
     charts.first.wait_for()
     page.wait_for_timeout(500)  # others may still be drawn

@@ -1,4 +1,4 @@
-"""Columns of numbers, one entry a star: numpy arrays in memory, plain lists in JSON.
+"""Columns of numbers, one entry a star or a pixel: numpy arrays in memory, plain lists in JSON.
 
 A set may have a million stars. As a Python list each number would take 32 bytes and be validated one by one; an array
 takes 8 and is validated as a whole. What an array cannot hold goes through pydantic's own list, which says what is
