@@ -19,40 +19,22 @@ PIECE = 1 << 16  # bytes of such a list that are read at once: as many numbers a
 MARK = b'"\\u0000array"'  # name of the object that stands in for such a list while the rest is read
 
 
-def _column(value: Any, one_by_one: Callable[[Any], list[float]]) -> np.ndarray:
-    """(n,) float64, read-only; finite."""
+def filled(column: np.ndarray) -> list[Any]:
+    """A column as a list, with None for NaN."""
+    return [None if value != value else value for value in column.tolist()]
+
+
+def _column(value: Any, one_by_one: Callable[[Any], list[float] | list[float | None]]) -> np.ndarray:
+    """(n,) float64, read-only; finite, but for NaN where ``one_by_one`` lets null pass."""
     array = value if isinstance(value, np.ndarray) else None
     if isinstance(value, list):
         with suppress(ValueError, OverflowError):  # lists in lists
             array = np.asarray(value)
     if array is None or array.ndim != 1 or array.dtype.kind not in "fi" or not np.isfinite(array).all():
-        array = np.array(one_by_one(value.tolist() if isinstance(value, np.ndarray) else value), dtype=float)
+        array = np.array(one_by_one(filled(value) if isinstance(value, np.ndarray) else value), dtype=float)
     array = array.astype(float)
     array.flags.writeable = False
     return array
-
-
-def _gapped(value: Any, one_by_one: Callable[[Any], list[float | None]]) -> np.ndarray:
-    """(n,) float64, read-only; NaN where the list has null, else finite."""
-    with suppress(ValueError):  # infinite, or not of numbers alone
-        return _column(value, _refuse_all)
-    if isinstance(value, np.ndarray):
-        value = filled(value) if value.ndim == 1 and value.dtype.kind == "f" else value.tolist()
-    array = np.array(one_by_one(value), dtype=float)
-    array.flags.writeable = False
-    return array
-
-
-def _refuse_all(_: object) -> list[float]:
-    raise ValueError
-
-
-def filled(column: np.ndarray) -> list[float | None]:
-    """A column as a list, with None for NaN."""
-    values: list[float | None] = column.tolist()
-    for i in np.flatnonzero(np.isnan(column)).tolist():
-        values[i] = None
-    return values
 
 
 if TYPE_CHECKING:
@@ -60,7 +42,7 @@ if TYPE_CHECKING:
     GappedColumn = np.ndarray
 else:
     Column = Annotated[list[float], WrapValidator(_column), PlainSerializer(np.ndarray.tolist)]
-    GappedColumn = Annotated[list[float | None], WrapValidator(_gapped), PlainSerializer(filled)]
+    GappedColumn = Annotated[list[float | None], WrapValidator(_column), PlainSerializer(filled)]
 
 
 def _refuse(name: str) -> float:
